@@ -1,0 +1,194 @@
+"""Questions about a whole deck, one function each. They change nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from crss_deck import diagnostics as rules
+from crss_deck.diagnostics import Diagnostic, Related
+from crss_deck.folder import CHANGELOG, SourceFolder
+from crss_deck.highlight import is_language
+from crss_deck.manifest import Manifest
+from crss_deck.media import note_blocks
+from crss_deck.model import MediaFile, Note
+from crss_deck.parser import TagUse
+from crss_deck.source import Source, Span
+
+
+class Draft(NamedTuple):
+    """Everything that is known of a deck before it may be rendered."""
+
+    folder: SourceFolder
+    manifest: Manifest | None
+    notes_files: dict[str, int]
+    """How many notes each notes file holds, by path."""
+    notes: list[Note]
+    tags: list[TagUse]
+    key_spans: list[tuple[str, Span]]
+    media: dict[tuple[str, str], MediaFile]
+
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
+
+
+def control_characters(draft: Draft) -> Iterator[Diagnostic]:
+    """Anki drops some of these in silence and refuses a whole package for others."""
+    for source in draft.folder.texts.values():
+        for match in _CONTROL.finditer(source.text):
+            yield Diagnostic(
+                rules.CONTROL_CHARACTER,
+                f"a control character (U+{ord(match.group()):04X}) stands in the text",
+                source,
+                source.span(match.start(), match.end()),
+                "remove it",
+            )
+
+
+def bidi_controls(draft: Draft) -> Iterator[Diagnostic]:
+    """They make a text read differently from what it says."""
+    for source in draft.folder.texts.values():
+        if source.text.isascii():
+            continue
+        for match in _BIDI.finditer(source.text):
+            yield Diagnostic(
+                rules.BIDI_CONTROL,
+                f"an invisible U+{ord(match.group()):04X} changes the order of the text",
+                source,
+                source.span(match.start(), match.end()),
+                "remove it; the language of the deck sets its direction",
+            )
+
+
+def duplicate_keys(draft: Draft) -> Iterator[Diagnostic]:
+    """A name belongs to one note for ever: two notes would share one GUID."""
+    first: dict[str, Span] = {}
+    for key, span in draft.key_spans:
+        if key in first:
+            yield Diagnostic(
+                rules.DUPLICATE_KEY,
+                f"the key `{key}` belongs to another note already",
+                span.source,
+                span,
+                "give this note a name of its own",
+                (Related(first[key], "it is first used here"),),
+            )
+        first.setdefault(key, span)
+
+
+def missing_ids(draft: Draft) -> Iterator[Diagnostic]:
+    """Without an id of its own, a note would lose its learners on the first edit."""
+    for note in draft.notes:
+        common = note.common
+        if not common.has_id:
+            start = common.span.start
+            line_end = common.span.source.text.find("\n", start)
+            end = common.span.end if line_end < 0 else min(line_end, common.span.end)
+            yield Diagnostic(
+                rules.MISSING_ID,
+                "the note has no id, so it builds only as a draft",
+                common.span.source,
+                Span(common.span.source, start, end),
+                f"put a line under it: <!-- id: {common.key} -->",
+            )
+
+
+def tag_spelling(draft: Draft) -> Iterator[Diagnostic]:
+    """Anki takes tags that differ only in case for one, and keeps the spelling it saw first."""
+    first: dict[str, TagUse] = {}
+    spelt: dict[str, str] = {}
+    told: set[str] = set()
+    for use in draft.tags:
+        parts = use.tag.split("::")
+        for length in range(1, len(parts) + 1):
+            tag = "::".join(parts[:length])
+            known = spelt.setdefault(tag.lower(), tag)
+            first.setdefault(tag, use)
+            if known != tag and tag not in told:
+                told.add(tag)
+                yield Diagnostic(
+                    rules.TAG_SPELLING,
+                    f"the tag `{tag}` is also spelt `{known}`",
+                    use.span.source,
+                    use.span,
+                    "spell it in one way",
+                    (Related(first[known].span, "the other spelling is here"),),
+                )
+                break
+
+
+def unknown_languages(draft: Draft) -> Iterator[Diagnostic]:
+    """A fence without colours is no fault, but a misspelt name is."""
+    told: set[Span] = set()
+    for note in draft.notes:
+        for block in note_blocks(note):
+            for token in block.tokens:
+                if token.type != "fence" or not token.meta.get("language"):
+                    continue
+                name, span = token.meta["language"], token.meta["span"]
+                if span not in told and not is_language(name):
+                    told.add(span)
+                    yield Diagnostic(
+                        rules.UNKNOWN_LANGUAGE,
+                        f"no colours are known for the language `{name}`",
+                        span.source,
+                        span,
+                        "mend the name, or write `text` for code without colours",
+                    )
+
+
+def unused_files(draft: Draft) -> Iterator[Diagnostic]:
+    """A notes file with a wrong ending, or an image nobody sees, would be missed in silence."""
+    used = {media.path for media in draft.media.values()}
+    if draft.manifest is not None:
+        used.add(draft.manifest.description)
+    for path in draft.folder.files:
+        if path not in used:
+            yield Diagnostic(
+                rules.UNUSED_FILE,
+                "no note refers to this file",
+                Source(draft.folder.shown + path, ""),
+                None,
+                "remove it, or put `_` before its name; notes files end in .md",
+            )
+
+
+def files_without_notes(draft: Draft) -> Iterator[Diagnostic]:
+    """A notes file without a note is either empty or misunderstood; so is a deck."""
+    for path, count in draft.notes_files.items():
+        if not count:
+            yield Diagnostic(
+                rules.FILE_WITHOUT_NOTES,
+                "the file holds no note",
+                draft.folder.texts[path],
+                None,
+                "write notes with `Q:` and `A:` or {{c1::…}}, or put `_` before its name",
+            )
+    if not draft.notes:
+        yield Diagnostic(
+            rules.DECK_WITHOUT_NOTES,
+            "the deck holds 0 notes",
+            draft.folder.texts["deck.toml"],
+            None,
+            "write a first one in a file that ends in .md, beside deck.toml",
+        )
+
+
+CHECKS: tuple[Callable[[Draft], Iterator[Diagnostic]], ...] = (
+    control_characters,
+    bidi_controls,
+    duplicate_keys,
+    missing_ids,
+    tag_spelling,
+    unknown_languages,
+    unused_files,
+    files_without_notes,
+)
+
+
+def notes_paths(folder: SourceFolder, manifest: Manifest | None) -> list[str]:
+    """The notes files of a folder, in curriculum order."""
+    others = {CHANGELOG, manifest.description if manifest else ""}
+    return [path for path in folder.texts if path.endswith(".md") and path not in others]

@@ -1,0 +1,256 @@
+"""The command `crss-deck`: arguments, echo and exit codes. Holds no logic that the library lacks.
+
+Everything but Click is imported inside a command, so that `--help` and `--version` are instant.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from crss_deck import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from crss_deck.diagnostics import Diagnostic
+
+DONE, FAULTY, UNUSABLE, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
+
+
+class _Talk(NamedTuple):
+    """How much is said, and in which colours."""
+
+    quiet: bool
+    verbose: bool
+    color: str
+
+    def colored(self, stream: Any) -> bool:
+        """Whether a stream gets colours: asked for, or a terminal that does not refuse them."""
+        if self.color != "auto":
+            return self.color == "always"
+        if os.environ.get("NO_COLOR"):
+            return False
+        if os.environ.get("FORCE_COLOR"):
+            return True
+        return bool(stream.isatty()) and os.environ.get("TERM") != "dumb"
+
+
+class _Group(click.Group):
+    """A group that suggests the command that was meant."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if self.get_command(ctx, name) is None and not name.startswith("-"):
+            from difflib import get_close_matches
+
+            near = get_close_matches(name, self.list_commands(ctx), n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            ctx.fail(f"No such command {name!r}.{hint}")
+        return super().resolve_command(ctx, args)
+
+
+_CONTEXT = {"help_option_names": ["-h", "--help"]}
+
+
+def _talk_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that every command has."""
+    for option in (
+        click.option(
+            "--color",
+            type=click.Choice(["auto", "always", "never"]),
+            default="auto",
+            help="Colour the output; auto: on a terminal.",
+        ),
+        click.option("-v", "--verbose", is_flag=True, help="Show notes on style too."),
+        click.option("-q", "--quiet", is_flag=True, help="Show errors only."),
+    ):
+        command = option(command)
+    return command
+
+
+_source = click.argument("source", default="source", type=click.Path(path_type=str))
+
+
+@click.group(cls=_Group, context_settings=_CONTEXT)
+@click.version_option(__version__, prog_name="crss-deck", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Compile a folder of Markdown notes into an Anki deck package."""
+
+
+@cli.command()
+@_source
+@click.option(
+    "-o",
+    "--output",
+    default="build",
+    show_default=True,
+    type=click.Path(path_type=str),
+    metavar="DIR",
+    help="Folder to write to.",
+)
+@_talk_options
+def build(source: str, output: str, quiet: bool, verbose: bool, color: str) -> int:
+    """Build the deck in SOURCE (default: source) into a package.
+
+    Writes the .apkg, its build record (.json) and SHA256SUMS, and prints the path of the .apkg.
+    Nothing is touched when there is an error.
+    """
+    from crss_deck.build import DeckError, build_deck
+    from crss_deck.report import count_of
+
+    talk = _Talk(quiet, verbose, color)
+    try:
+        result = build_deck(source, output, clock=_clock())
+    except DeckError as error:
+        _show(error.diagnostics, talk, "full", sys.stderr)
+        return _exit_code(error.diagnostics)
+    _show(result.compilation.diagnostics, talk, "full", sys.stderr)
+    package = result.compilation.package
+    assert package is not None
+    if not quiet:
+        counts = [count_of(len(package.notes), "note"), count_of(package.card_count, "card")]
+        if package.media:
+            counts.append(count_of(len(package.media), "media file"))
+        click.echo(f"built {result.compilation.version}: {', '.join(counts)}", err=True)
+    click.echo(result.path)
+    return DONE
+
+
+@cli.command()
+@_source
+@click.option(
+    "--output-format",
+    type=click.Choice(["full", "concise"]),
+    default="full",
+    show_default=True,
+    help="How findings are printed.",
+)
+@click.option("--strict", is_flag=True, help="Fail on warnings too.")
+@_talk_options
+def check(
+    source: str, output_format: str, strict: bool, quiet: bool, verbose: bool, color: str
+) -> int:
+    """Check the deck in SOURCE (default: source) without building it."""
+    from crss_deck.compiler import compile_deck
+    from crss_deck.folder import read_deck
+    from crss_deck.report import count_of
+
+    talk = _Talk(quiet, verbose, color)
+    result = compile_deck(read_deck(source), clock=_clock())
+    _show(result.diagnostics, talk, output_format, sys.stdout)
+    if result.package is not None and not quiet and not _shown(result.diagnostics, talk):
+        counts = count_of(len(result.package.notes), "note")
+        click.echo(f"{counts}, {count_of(result.package.card_count, 'card')}, no faults", err=True)
+    return _exit_code(result.diagnostics, strict)
+
+
+def _shown(diagnostics: Iterable[Diagnostic], talk: _Talk) -> list[Diagnostic]:
+    hidden = {"info"} if not talk.verbose else set()
+    if talk.quiet:
+        hidden |= {"warning", "info"}
+    return [d for d in diagnostics if d.rule.severity not in hidden]
+
+
+def _show(
+    diagnostics: tuple[Diagnostic, ...], talk: _Talk, output_format: str, stream: Any
+) -> None:
+    from crss_deck.report import concise, full, summary
+
+    shown = _shown(diagnostics, talk)
+    color = talk.colored(stream)
+    for diagnostic in shown:
+        if output_format == "concise":
+            click.echo(concise(diagnostic), file=stream)
+        else:
+            click.echo(full(diagnostic, color=color) + "\n", file=stream, color=color)
+    if shown and not talk.quiet:
+        click.echo(summary(shown), err=True)
+
+
+def _exit_code(diagnostics: Iterable[Diagnostic], strict: bool = False) -> int:
+    code = DONE
+    for diagnostic in diagnostics:
+        rule = diagnostic.rule
+        if rule.severity == "error":
+            code = max(code, UNUSABLE if rule.configuration else FAULTY)
+        elif strict and rule.severity == "warning":
+            code = max(code, FAULTY)
+    return code
+
+
+def _clock() -> int | None:
+    """The moment that SOURCE_DATE_EPOCH names, or None for now."""
+    text = os.environ.get("SOURCE_DATE_EPOCH")
+    if text is None:
+        return None
+    if not text.isascii() or not text.isdigit() or not 2 <= int(text[:12]) < 2**32:
+        raise click.UsageError(
+            f"SOURCE_DATE_EPOCH is {text!r}: it must be whole seconds since 1970, before 2106."
+        )
+    return int(text)
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> None:
+    raise SystemExit(TERMINATED)
+
+
+def main() -> None:
+    """Run the command and exit: 0 done, 1 faults, 2 unusable, 130 interrupted, 143 terminated."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        code = cli.main(standalone_mode=False)
+        _flush()
+    except click.exceptions.Exit as error:
+        code = error.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = UNUSABLE
+    except (click.Abort, KeyboardInterrupt):
+        code = INTERRUPTED
+    except BrokenPipeError:
+        _abandon_output()
+        code = DONE
+    except OSError as error:
+        _complain(_explain(error))
+        code = UNUSABLE
+    except UnicodeError as error:
+        _complain(f"the output cannot be shown here: {error}")
+        code = UNUSABLE
+    sys.exit(code or DONE)
+
+
+def _flush() -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+
+
+def _explain(error: OSError) -> str:
+    if error.strerror is None:
+        return str(error)
+    return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+
+
+def _complain(message: str) -> None:
+    from crss_deck.report import printable
+
+    try:
+        click.echo(f"error: {printable(message)}", err=True)
+    except OSError:
+        _abandon_output()
+
+
+def _abandon_output() -> None:
+    """Nobody reads any more: keep Python from complaining about it at its exit."""
+    try:
+        devnull = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(devnull, sys.stdout.fileno())
+    except (OSError, ValueError):
+        pass

@@ -1,0 +1,170 @@
+"""Everything the compiler can say: rules with names, and findings at exact places.
+
+How a finding is printed is the business of `report`.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from crss_deck.source import Source, Span
+
+
+class Severity(StrEnum):
+    """How bad a finding is: errors stop the package; infos are shown only on request."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+class Rule(NamedTuple):
+    """A fault the compiler knows, under a name that never changes once released."""
+
+    name: str
+    severity: Severity
+    summary: str
+    configuration: bool = False
+    """Whether the fault lies in deck.toml: then nothing can be built at all (exit code 2)."""
+
+
+class Related(NamedTuple):
+    """Another place that belongs to a finding, with what to say about it."""
+
+    span: Span
+    message: str
+
+
+class Diagnostic(NamedTuple):
+    """One finding: a rule, a headline that stands alone, a place, and what to type instead."""
+
+    rule: Rule
+    message: str
+    source: Source
+    span: Span | None = None
+    """None means the whole file."""
+    help: str = ""
+    related: tuple[Related, ...] = ()
+
+    def __str__(self) -> str:
+        """The concise form, `path:line:column: severity[rule] message`."""
+        from crss_deck.report import concise
+
+        return concise(self)
+
+
+def sort_key(diagnostic: Diagnostic) -> tuple[str, int, int, str, str]:
+    """Order by place in the deck, never by discovery."""
+    span = diagnostic.span
+    start, end = (-1, -1) if span is None else (span.start, span.end)
+    return diagnostic.source.path, start, end, diagnostic.rule.name, diagnostic.message
+
+
+RULES: dict[str, Rule] = {}
+
+
+def _rule(
+    name: str, summary: str, severity: Severity = Severity.ERROR, configuration: bool = False
+) -> Rule:
+    rule = RULES[name] = Rule(name, severity, summary, configuration)
+    return rule
+
+
+# deck.toml
+MANIFEST_SYNTAX = _rule("manifest-syntax", "deck.toml is not valid TOML", configuration=True)
+MANIFEST_KEY = _rule("manifest-key", "a key of deck.toml is unknown or missing", configuration=True)
+MANIFEST_VALUE = _rule(
+    "manifest-value", "a value in deck.toml is not what its key needs", configuration=True
+)
+
+# Files and characters
+INVALID_ENCODING = _rule("invalid-encoding", "a file is not UTF-8 text")
+CONTROL_CHARACTER = _rule("control-character", "a control character stands in the text")
+BIDI_CONTROL = _rule(
+    "bidi-control", "an invisible character changes the order of the text", Severity.WARNING
+)
+FILE_TOO_LARGE = _rule("file-too-large", "a file is larger than the compiler reads")
+UNUSED_FILE = _rule("unused-file", "no note refers to a file of the deck", Severity.WARNING)
+FILE_WITHOUT_NOTES = _rule("file-without-notes", "a notes file holds no note", Severity.WARNING)
+DECK_WITHOUT_NOTES = _rule("deck-without-notes", "the deck holds no note at all")
+
+# Front matter
+FRONT_MATTER_SYNTAX = _rule("front-matter-syntax", "the front matter is not plain YAML")
+FRONT_MATTER_PLACE = _rule("front-matter-place", "front matter is not at the top, or not closed")
+FRONT_MATTER_KEY = _rule("front-matter-key", "a key of the front matter is unknown or repeated")
+FRONT_MATTER_VALUE = _rule("front-matter-value", "a front matter value is of the wrong kind")
+
+# Labels and notes
+MISPLACED_LABEL = _rule("misplaced-label", "a label stands where it opens no field")
+MISSPELT_LABEL = _rule("misspelt-label", "something is almost a label")
+RESERVED_LABEL = _rule("reserved-label", "a word is reserved for a label of a later format")
+LABEL_WITHOUT_NOTE = _rule("label-without-note", "a field has no note to belong to")
+LABEL_OF_OTHER_KIND = _rule("label-of-other-kind", "a field does not fit the kind of its note")
+DUPLICATE_LABEL = _rule("duplicate-label", "a note has the same field twice")
+BLOCK_ON_LABEL_LINE = _rule(
+    "block-on-label-line", "a list, table, fence or quote starts on a label line"
+)
+QUESTION_WITHOUT_ANSWER = _rule("question-without-answer", "a question has no answer")
+EMPTY_FIELD = _rule("empty-field", "a field holds nothing")
+
+# Clozes
+CLOZE_WITHOUT_DELETION = _rule("cloze-without-deletion", "a cloze note hides nothing")
+STRAY_CLOZE = _rule("stray-cloze", "a cloze stands in a field that hides nothing")
+UNNUMBERED_CLOZE = _rule("unnumbered-cloze", "a cloze has no number")
+MISSPELT_CLOZE = _rule("misspelt-cloze", "something is almost a cloze")
+CLOZE_NUMBER = _rule("cloze-number", "a cloze number is not one of 1 to 499")
+UNCLOSED_CLOZE = _rule("unclosed-cloze", "a cloze is not closed in its paragraph or cell")
+UNOPENED_CLOZE = _rule("unopened-cloze", "two closing braces close no cloze")
+CROSSING_CLOZE = _rule("crossing-cloze", "a cloze and other markup overlap")
+EMPTY_CLOZE = _rule("empty-cloze", "a cloze has an empty answer or hint")
+CLOZE_NESTING = _rule("cloze-nesting", "a cloze stands inside another in a way Anki cannot show")
+CLOZE_IN_LITERAL = _rule("cloze-in-literal", "a cloze stands where it cannot hide anything")
+BRACE_RUN = _rule("brace-run", "three or more braces in a row are ambiguous")
+LITERAL_BRACES = _rule("literal-braces", "double braces that are no cloze")
+
+# Metadata
+MISPLACED_METADATA = _rule("misplaced-metadata", "a metadata comment does not stand under its note")
+METADATA_SYNTAX = _rule("metadata-syntax", "an entry of a metadata comment is malformed")
+UNKNOWN_METADATA = _rule("unknown-metadata", "a metadata entry is unknown")
+DUPLICATE_METADATA = _rule("duplicate-metadata", "a metadata entry is given twice")
+INVALID_KEY = _rule("invalid-key", "an id is not a slug")
+DUPLICATE_KEY = _rule("duplicate-key", "two notes have the same id")
+MISSING_ID = _rule("missing-id", "a note has no id yet", Severity.WARNING)
+INVALID_TAG = _rule("invalid-tag", "a tag is not one Anki keeps as written")
+TAG_SPELLING = _rule("tag-spelling", "a tag is spelt in two ways")
+INVALID_CLAIM = _rule("invalid-claim", "a claim is not an identifier")
+INVALID_ALLOW = _rule("invalid-allow", "an allow names no rule, or gives no reason")
+REVERSED_CLOZE = _rule("reversed-cloze", "a cloze note cannot be reversed")
+TYPE_IN_ANSWER = _rule("type-in-answer", "it is not clear what the learner should type")
+
+# Markup that would swallow text, or that another program reads differently
+UNCLOSED_FENCE = _rule("unclosed-fence", "a code fence is not closed")
+UNCLOSED_COMMENT = _rule("unclosed-comment", "a comment is not closed")
+NESTED_COMMENT = _rule("nested-comment", "a comment holds the start of another")
+TEXT_AFTER_COMMENT = _rule("text-after-comment", "text behind a comment would be lost")
+UNCLOSED_MATH = _rule("unclosed-math", "a formula is not closed")
+INDENTED_CODE = _rule("indented-code", "indented text would be code")
+HTML_BLOCK = _rule("html-block", "a line of HTML swallows what follows")
+RAW_HTML = _rule("raw-html", "an HTML tag is not one of the allowed ones")
+UNBALANCED_HTML = _rule("unbalanced-html", "an HTML tag is not opened and closed in one place")
+FOOTNOTE = _rule("footnote", "footnotes are not part of the language")
+UNUSED_LINK_DEFINITION = _rule("unused-link-definition", "a link definition is not used")
+NUMBER_IN_PARAGRAPH = _rule("number-in-paragraph", "a numbered line in a paragraph starts no list")
+NESTING_TOO_DEEP = _rule("nesting-too-deep", "lists or quotes are nested too deep")
+FOREIGN_SYNTAX = _rule("foreign-syntax", "syntax of another Markdown dialect or of Anki")
+ANKI_SYNTAX = _rule("anki-syntax", "a sound mark of Anki is shown as text", Severity.WARNING)
+
+# Math, code, links, media
+PROSE_MATH = _rule("prose-math", "a formula holds only words and prices", Severity.WARNING)
+MATH_DELIMITER = _rule("math-delimiter", "a formula would end early in Anki")
+UNBALANCED_MATH = _rule("unbalanced-math", "the braces of a formula do not pair")
+UNKNOWN_LANGUAGE = _rule(
+    "unknown-language", "a fence names a language nobody knows", Severity.WARNING
+)
+LINK_TARGET = _rule("link-target", "a link leads nowhere a learner can go")
+IMAGE_WITHOUT_ALT = _rule("image-without-alt", "an image has no text for those who cannot see it")
+MISSING_MEDIA = _rule("missing-media", "a media file is not there")
+OUTSIDE_MEDIA = _rule("outside-media", "a media file is not inside the source folder")
+REMOTE_MEDIA = _rule("remote-media", "an image or sound would be fetched from elsewhere")
+UNSUPPORTED_MEDIA = _rule("unsupported-media", "a file is of no kind that Anki shows or plays")

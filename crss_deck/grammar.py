@@ -1,0 +1,163 @@
+"""The grammar: markdown-it-py set up for our language, with its own rules for labels and clozes.
+
+Every inline token knows its place in the inline content: `token.meta["at"]`, a pair of offsets.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from functools import cache
+
+from markdown_it import MarkdownIt
+from markdown_it.parser_inline import ParserInline
+from markdown_it.rules_inline import StateInline
+from markdown_it.token import Token
+from mdit_py_plugins.dollarmath import dollarmath_plugin
+from mdit_py_plugins.front_matter import front_matter_plugin
+
+from crss_deck.labels import LabelMark
+
+_CLOZE_OPEN = re.compile(r"\{\{c([0-9]+)::")
+
+
+class _InlineParser(ParserInline):
+    """markdown-it's inline parser, which also notes where each token comes from.
+
+    `token.meta["at"]` is a pair of offsets into the inline content. The shape follows
+    `ParserInline.tokenize`; a rule that pushes a token flushes pending text first.
+    """
+
+    def tokenize(self, state: StateInline) -> None:
+        rules_ = self.ruler.getRules("")
+        tokens, end = state.tokens, state.posMax
+        text_start = state.pos
+        while state.pos < end:
+            start, count = state.pos, len(tokens)
+            for rule in rules_:
+                if rule(state, False):
+                    break
+            else:
+                state.pending += state.src[start]
+                state.pos += 1
+            if len(tokens) > count:
+                for token in tokens[count:]:
+                    if "at" not in token.meta:
+                        token.meta["at"] = (start, state.pos)
+                if start > text_start and tokens[count].type == "text":
+                    tokens[count].meta["at"] = (text_start, start)
+                text_start = state.pos
+        if state.pending:
+            state.pushPending()
+            tokens[-1].meta["at"] = (text_start, state.pos)
+
+
+def _brace_rule(state: StateInline, silent: bool) -> bool:
+    """Two or more equal braces: a cloze mark, or an error that `inlines` explains."""
+    start = state.pos
+    brace = state.src[start]
+    if brace not in "{}" or not state.src.startswith(brace * 2, start):
+        return False
+    end = start + 2
+    while end < state.posMax and state.src[end] == brace:
+        end += 1
+    opening = _CLOZE_OPEN.match(state.src, start) if brace == "{" and end == start + 2 else None
+    if opening and opening.end() <= state.posMax:
+        end = opening.end()
+    if not silent:
+        kind = "cloze_open" if opening else "braces_open" if brace == "{" else "cloze_close"
+        token = state.push(kind, "", 0)
+        token.content = state.src[start:end]
+        if opening:
+            token.info = opening.group(1)
+    state.pos = end
+    return True
+
+
+def _separator_rule(state: StateInline, silent: bool) -> bool:
+    """`::`, which starts a hint when it stands at a cloze's own level, and else is text."""
+    if state.src[state.pos] != ":" or not state.src.startswith("::", state.pos):
+        return False
+    if state.pos + 2 > state.posMax:
+        return False
+    if not silent:
+        state.push("cloze_separator", "", 0).content = "::"
+    state.pos += 2
+    return True
+
+
+def _label_rule(state: StateInline, silent: bool) -> bool:
+    """A label at a place that the reader of `markdown` has found fit for one."""
+    marks: dict[int, LabelMark] = state.env["labels"]
+    mark = marks.get(state.pos) if marks else None
+    if mark is None:
+        return False
+    if not silent:
+        token = state.push("label", "", 0)
+        token.info = mark.name
+    end = state.pos + mark.length
+    while end < state.posMax and state.src[end] in " \t":
+        end += 1
+    state.pos = end
+    return True
+
+
+def _join_text(state: StateInline) -> None:
+    """Join neighbouring text tokens and set levels, as markdown-it's rule, but keep places."""
+    level = 0
+    joined: list[Token] = []
+    for token in state.tokens:
+        if token.nesting < 0:
+            level -= 1
+        token.level = level
+        if token.nesting > 0:
+            level += 1
+        if token.type == "text" and joined and joined[-1].type == "text":
+            before = joined[-1]
+            before.content += token.content
+            before.meta["at"] = (before.meta["at"][0], token.meta["at"][1])
+        else:
+            joined.append(token)
+    state.tokens[:] = joined
+
+
+@cache
+def markdown_it_parser() -> MarkdownIt:
+    """CommonMark + tables + strikethrough + dollar math; `parse` alone parses blocks only."""
+    md = MarkdownIt("js-default", {"html": True, "store_labels": True})
+    md.inline = _InlineParser()
+    md.inline.ruler.disable("linkify")
+    # `$5 and $6` is no formula, and a formula has no label.
+    md.use(
+        dollarmath_plugin,
+        allow_labels=False,
+        allow_space=False,
+        allow_digits=False,
+        allow_blank_lines=False,
+        double_inline=True,
+    )
+    md.use(front_matter_plugin)
+    md.inline.ruler.before("text", "label", _label_rule)
+    md.inline.ruler.push("braces", _brace_rule)
+    md.inline.ruler.push("separator", _separator_rule)
+    md.inline.ruler2.at("fragments_join", _join_text)
+    # Every address is judged by us, with a place; markdown-it would turn a bad one into text.
+    md.validateLink = lambda url: True  # type: ignore[method-assign]
+    md.core.ruler.enableOnly(["normalize", "block"])
+    return md
+
+
+class Places:
+    """From offsets in the content of an inline token to offsets in the file."""
+
+    __slots__ = ("_content", "_file")
+
+    def __init__(self, content: list[int], file: list[int]) -> None:
+        self._content = content
+        self._file = file
+
+    def __call__(self, position: int) -> int:
+        """The offset in the file of an offset in the content."""
+        index = bisect_right(self._content, position) - 1
+        index = max(index, 0)
+        return self._file[index] + position - self._content[index]

@@ -1,0 +1,83 @@
+"""Code -> runs of text with one of a few classes. The only module that knows Pygments.
+
+The set of classes is closed and ours, so that a newer Pygments changes little of what cards hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+CLASSES = {
+    "Keyword": "hl-keyword",
+    "Keyword.Type": "hl-builtin",
+    "Name.Builtin": "hl-builtin",
+    "Name.Class": "hl-name",
+    "Name.Decorator": "hl-name",
+    "Name.Exception": "hl-builtin",
+    "Name.Function": "hl-name",
+    "Name.Tag": "hl-keyword",
+    "Name.Attribute": "hl-name",
+    "Operator.Word": "hl-keyword",
+    "String": "hl-string",
+    "Literal.String": "hl-string",
+    "Literal.Number": "hl-number",
+    "Literal.Date": "hl-number",
+    "Comment": "hl-comment",
+    "Generic.Inserted": "hl-inserted",
+    "Generic.Deleted": "hl-deleted",
+    "Generic.Heading": "hl-name",
+    "Generic.Subheading": "hl-name",
+    "Generic.Prompt": "hl-comment",
+}
+"""Pygments' token types, by their name below `Token`; a subtype has the class of its parent."""
+
+PLAIN = frozenset(("text", "txt", "plain", "plaintext", "none"))
+"""Names that ask for no colours."""
+
+
+@cache
+def _lexer(language: str) -> Any:
+    from pygments.lexers import get_lexer_by_name
+    from pygments.util import ClassNotFound
+
+    try:
+        return get_lexer_by_name(language, stripnl=False, ensurenl=False)
+    except ClassNotFound:
+        return None
+
+
+def is_language(name: str) -> bool:
+    """Whether code of that language can be coloured, or wants no colours."""
+    return name.lower() in PLAIN or _lexer(name) is not None
+
+
+@cache
+def _class_of(token_type: Any) -> str:
+    while token_type.parent is not None:
+        name = str(token_type).removeprefix("Token.")
+        if name in CLASSES:
+            return CLASSES[name]
+        token_type = token_type.parent
+    return ""
+
+
+def highlight(code: str, language: str) -> Iterator[tuple[str, str]]:
+    """Cut code into (class, text), the class empty for plain text; the texts add up to `code`."""
+    lexer = None if language.lower() in PLAIN else _lexer(language)
+    if lexer is None:
+        yield "", code
+        return
+    runs: list[tuple[str, str]] = []
+    for token_type, text in lexer.get_tokens(code):
+        name = _class_of(token_type)
+        if runs and (runs[-1][0] == name or text.isspace()):
+            runs[-1] = (runs[-1][0], runs[-1][1] + text)
+        else:
+            runs.append((name, text))
+    if "".join(text for _, text in runs) == code:
+        yield from runs
+    else:
+        # A lexer that loses or changes text is not trusted with it.
+        yield "", code

@@ -1,0 +1,659 @@
+"""Inside a paragraph, heading or cell: clozes pair, markup nests, and nothing is foreign."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+from urllib.parse import unquote
+
+from markdown_it.token import Token
+
+from crss_deck import diagnostics as rules
+from crss_deck.diagnostics import Diagnostic, Related, Rule
+from crss_deck.labels import one_edit_apart
+from crss_deck.source import Source, Span
+
+MAX_CLOZE_NUMBER = 499
+MAX_CLOZE_DEPTH = 9
+"""Anki reads ten levels of nested clozes; one is kept in reserve."""
+
+INLINE_TAGS = frozenset(("br", "sub", "sup", "kbd", "u", "mark", "ruby", "rt", "rp", "small"))
+"""The HTML tags an author may write, without attributes."""
+
+Report = Callable[[Diagnostic], None]
+
+METADATA_KEYS = ("id", "was", "tags", "claims", "allow", "reversed", "type-in")
+_FIRST_WORD = re.compile(r"\s*([^\s:;]+)")
+
+
+def is_metadata(comment: str) -> bool:
+    """Whether the text of a comment (behind `<!--`) is metadata: its first word says so."""
+    match = _FIRST_WORD.match(comment)
+    if match is None:
+        return False
+    word = match.group(1).lower().removesuffix("-->").removesuffix("--")
+    return word in METADATA_KEYS or any(
+        one_edit_apart(word, key) for key in ("claims", "allow", "reversed", "type-in")
+    )
+
+
+class ClozeDeletion(NamedTuple):
+    """One `{{c1::text::hint}}`: text and hint as written, and the place of the whole mark."""
+
+    number: int
+    text: str
+    hint: str
+    span: Span
+
+
+class _Frame(NamedTuple):
+    """Something opened and not yet closed inside one inline content."""
+
+    kind: str  # "cloze", "html" or a markdown-it token type such as "em_open"
+    token: Token
+    number: int = 0
+
+
+_NEAR_CLOZE = re.compile(r"\{\{\s*(?:[cC]\s*[0-9]*|[0-9]+\s*(?=::?)|cloze)[\s,0-9]*:{1,2}")
+_CLOZE_TEXT = re.compile(r"\{\{c[0-9]+::")
+_BARE_CLOZE = re.compile(r"\{\{(?:([0-9]+)::)?([^{}\n]+)\}\}")
+_TEMPLATE = re.compile(r"\{\{\s*(?:[#/^!]|[A-Za-z-]+:(?!:))")
+_TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9-]*)\s*(/?)>\Z")
+_WIKI = re.compile(r"\[\[[^\[\]\n]+\]\]")
+_FOOTNOTE = re.compile(r"\[\^[^\]\s]+\]")
+_TILDE = re.compile(r"(?<![~\w])~(?=[^\s~])[^~\n]*[^\s~]~(?![~\w])|(?<![~\w])~[^\s~]~(?![~\w])")
+_LATEX = re.compile(r"\[/?latex\]|\[/?\${1,2}\]", re.IGNORECASE)
+_SOUND = re.compile(r"\[(?:sound|anki):[^\]\n]*\]", re.IGNORECASE)
+_LINK = re.compile(r"(?:https?://[^/?#\s]+|mailto:[^\s@]+@[^\s@]|tel:[+0-9])", re.IGNORECASE)
+_PROSE = re.compile(r"[^\W\d_]{2,}[\s,.;:'’-]+(?:[\w,.;:'’-]*\s+)*[^\W\d_]{2,}")
+_PROSE_ONLY = re.compile(r"[\w\s.,;:'’\"!?%/()-]*")
+_TEX = re.compile(r"\\(.)|[{}%]", re.DOTALL)
+
+
+class InlineChecker:
+    """Checks the children of one inline token: clozes pair, markup nests, nothing is foreign."""
+
+    def __init__(self, source: Source, report: Report) -> None:
+        self._source = source
+        self._report = report
+
+    def check(
+        self, children: list[Token], places: Callable[[int], int], *, hides: bool = True
+    ) -> list[ClozeDeletion]:
+        """Report every fault and return the deletions; turn marks that are text into text.
+
+        `hides` is false where a cloze cannot hide anything (a heading).
+        """
+        self._places = places
+        self._children = children
+        self._stack: list[_Frame] = []
+        self._hints: dict[int, Token] = {}  # separators by id() of their opening token
+        self._filled: set[tuple[int, bool]] = set()
+        self._deletions: list[ClozeDeletion] = []
+        self._escaped_bracket: dict[str, Token] = {}
+        for index, token in enumerate(children):
+            kind = token.type
+            if kind in ("text", "text_special"):
+                self._text(token)
+            elif kind == "cloze_open":
+                self._open(token, hides)
+            elif kind == "cloze_separator":
+                self._separate(token)
+            elif kind == "cloze_close":
+                self._close(token)
+            elif kind == "braces_open":
+                self._braces(token)
+            elif kind == "html_inline":
+                self._html(token)
+            elif kind == "image":
+                self._image(token)
+            elif kind == "math_inline" or kind == "math_inline_double":
+                self._fill()
+                self._math(token)
+            elif kind == "code_inline":
+                self._fill()
+                self._code(token, index)
+            elif token.nesting == 1:
+                if kind == "link_open":
+                    self._link(token, index)
+                self._stack.append(_Frame(kind, token))
+            elif token.nesting == -1:
+                self._end_markup(token)
+        for frame in self._stack:
+            self._left_open(frame)
+        return self._deletions
+
+    # -- places and reports
+
+    def _span(self, token: Token, upto: Token | None = None) -> Span:
+        start = self._places(token.meta["at"][0])
+        return Span(self._source, start, self._end((upto or token).meta["at"][1]))
+
+    def _end(self, position: int) -> int:
+        return self._places(position - 1) + 1
+
+    def _say(self, rule: Rule, message: str, span: Span, help: str = "", *also: Related) -> None:
+        self._report(Diagnostic(rule, message, self._source, span, help, also))
+
+    # -- text
+
+    def _text(self, token: Token) -> None:
+        content = token.content
+        if content and not content.isspace():
+            self._fill()
+        if token.type == "text_special":
+            self._escape(token)
+            return
+        if "[" in content:
+            self._brackets(token, content)
+        if "~" in content:
+            for match in _TILDE.finditer(content):
+                self._say(
+                    rules.FOREIGN_SYNTAX,
+                    "single tildes mean different things to different viewers",
+                    self._within(token, match),
+                    r"strike out with two: ~~…~~; write \~ for a tilde",
+                )
+
+    def _within(self, token: Token, match: re.Match[str]) -> Span:
+        start = token.meta["at"][0]
+        first = self._places(start + match.start())
+        return Span(self._source, first, self._end(start + match.end()))
+
+    def _brackets(self, token: Token, content: str) -> None:
+        for match in _WIKI.finditer(content):
+            self._say(
+                rules.FOREIGN_SYNTAX,
+                "a wiki link leads nowhere on a card",
+                self._within(token, match),
+                r"write the words alone, or \[[ for literal brackets",
+            )
+        for match in _FOOTNOTE.finditer(content):
+            self._say(
+                rules.FOOTNOTE,
+                "a footnote has no place on a card",
+                self._within(token, match),
+                r"put the text under `Extra:`, or write \[^ for literal brackets",
+            )
+        for match in _LATEX.finditer(content):
+            self._say(
+                rules.FOREIGN_SYNTAX,
+                f"`{match.group()}` is Anki's own mark, not part of this language",
+                self._within(token, match),
+                rf"write math as $…$ or $$…$$; write \{match.group()} to show it as it is",
+            )
+        for match in _SOUND.finditer(content):
+            self._say(
+                rules.ANKI_SYNTAX,
+                f"`{match.group()}` is shown as text and plays nothing",
+                self._within(token, match),
+                "add a sound like an image: ![what is heard](media/file.mp3)",
+            )
+
+    def _escape(self, token: Token) -> None:
+        r"""`\(x\)` is math elsewhere; here both are escaped brackets. Only a pair is a fault."""
+        if token.info != "escape" or token.content not in "()[]":
+            return
+        if token.content in "([":
+            self._escaped_bracket.setdefault(token.content, token)
+            return
+        opening = self._escaped_bracket.pop("(" if token.content == ")" else "[", None)
+        if opening is None:
+            return
+        single = token.content == ")"
+        self._say(
+            rules.FOREIGN_SYNTAX,
+            f"`{opening.markup}…{token.markup}` is no math here: the backslash makes text of it",
+            self._span(opening, token),
+            f"write {'$…$' if single else '$$…$$'} for math;"
+            f" for literal brackets write {'(…)' if single else f'{opening.markup}…]'}",
+        )
+
+    # -- clozes
+
+    def _top_cloze(self) -> Token | None:
+        return next((f.token for f in reversed(self._stack) if f.kind == "cloze"), None)
+
+    def _fill(self) -> None:
+        """Something visible stands in every open cloze, in its answer or its hint."""
+        for frame in self._stack:
+            if frame.kind == "cloze":
+                self._filled.add((id(frame.token), id(frame.token) in self._hints))
+
+    def _open(self, token: Token, hides: bool) -> None:
+        number = int(token.info[:9])
+        span = self._span(token)
+        if not hides:
+            self._say(
+                rules.CLOZE_IN_LITERAL,
+                "a heading is never a card, so a cloze in it hides nothing",
+                span,
+                r"move the sentence into a paragraph, or write \{{ for literal braces",
+            )
+        elif token.info.startswith("0") or number > MAX_CLOZE_NUMBER:
+            self._say(
+                rules.CLOZE_NUMBER,
+                f"cloze number {token.info} is not one of 1 to {MAX_CLOZE_NUMBER}",
+                span,
+                f"number clozes from 1, without a leading zero: {{{{c{max(1, number % 500)}::…}}}}",
+            )
+        outer = [frame for frame in self._stack if frame.kind == "cloze"]
+        for frame in outer:
+            if frame.number == number:
+                self._say(
+                    rules.CLOZE_NESTING,
+                    f"cloze {number} stands inside cloze {number}: both would open at once",
+                    span,
+                    "give the inner cloze another number",
+                    Related(self._span(frame.token), "the outer one opens here"),
+                )
+                break
+        if outer and id(outer[-1].token) in self._hints:
+            self._say(
+                rules.CLOZE_NESTING,
+                "a cloze in a hint hides nothing",
+                span,
+                "write the hint as plain text",
+            )
+        if len(outer) == MAX_CLOZE_DEPTH:
+            self._say(
+                rules.CLOZE_NESTING,
+                f"clozes are nested more than {MAX_CLOZE_DEPTH} deep",
+                span,
+                "split the note",
+            )
+        self._fill()
+        self._stack.append(_Frame("cloze", token, number))
+
+    def _separate(self, token: Token) -> None:
+        top = self._stack[-1] if self._stack else None
+        if top is not None and top.kind == "cloze" and id(top.token) not in self._hints:
+            self._hints[id(top.token)] = token
+            return
+        token.type = "text"
+        self._fill()
+
+    def _close(self, token: Token) -> None:
+        start, end = token.meta["at"]
+        depth = sum(frame.kind == "cloze" for frame in self._stack)
+        count = end - start
+        if count % 2 or (count > 2 and count // 2 > depth):
+            self._say(
+                rules.BRACE_RUN,
+                f"{count} closing braces in a row: it is not clear which close a cloze",
+                self._span(token),
+                r"write \} for each literal brace",
+            )
+        elif not depth:
+            self._say(
+                rules.UNOPENED_CLOZE,
+                "`}}` closes no cloze",
+                self._span(token),
+                r"open one with {{c1::, or write \}} for literal braces",
+            )
+            token.type = "text"
+            return
+        for index in range(min(count // 2, depth)):
+            self._close_one(start + 2 * index + 2)
+
+    def _close_one(self, end: int) -> None:
+        while self._stack and self._stack[-1].kind != "cloze":
+            frame = self._stack.pop()
+            self._overlap(self._top_cloze(), frame.token)
+        frame = self._stack.pop()
+        opening = frame.token
+        separator = self._hints.pop(id(opening), None)
+        start = self._places(opening.meta["at"][0])
+        text_start = self._places(opening.meta["at"][1] - 1) + 1
+        text_end = self._end(end - 2)
+        hint = ""
+        if separator is not None:
+            separator.info = "hint"
+            hint_start = self._places(separator.meta["at"][1] - 1) + 1
+            hint = self._source.text[hint_start:text_end]
+            text_end = self._places(separator.meta["at"][0])
+        text = self._source.text[text_start:text_end]
+        span = Span(self._source, start, self._end(end))
+        if (id(opening), False) not in self._filled:
+            self._say(
+                rules.EMPTY_CLOZE,
+                "the cloze has no answer",
+                span,
+                f"write what is to be recalled: {{{{c{frame.number}::answer}}}}",
+            )
+        elif separator is not None and (id(opening), True) not in self._filled:
+            self._say(
+                rules.EMPTY_CLOZE, "the hint of the cloze is empty", span, "leave out the last `::`"
+            )
+        self._deletions.append(ClozeDeletion(frame.number, text, hint, span))
+
+    def _overlap(self, cloze: Token | None, markup: Token) -> None:
+        if cloze is not None:
+            self._say(
+                rules.CROSSING_CLOZE,
+                f"a cloze and {_name(markup)} overlap: each must lie wholly inside the other",
+                self._span(cloze),
+                "open and close both at one level, for example **{{c1::answer}}**",
+                Related(self._span(markup), "the other one is here"),
+            )
+
+    def _left_open(self, frame: _Frame) -> None:
+        if frame.kind == "cloze":
+            self._say(
+                rules.UNCLOSED_CLOZE,
+                "the cloze is not closed in its paragraph or cell",
+                self._span(frame.token),
+                "close it with }} in the same paragraph or cell; in a table write \\| for a bar",
+            )
+        elif frame.kind == "html":
+            self._unbalanced(frame.token)
+
+    def _braces(self, token: Token) -> None:
+        """`{{` or more that open no well-formed cloze: say what they probably were meant to be."""
+        start, end = token.meta["at"]
+        self._fill()
+        span = self._span(token)
+        if end - start > 2:
+            self._say(
+                rules.BRACE_RUN,
+                f"{end - start} opening braces in a row: it is not clear which open a cloze",
+                span,
+                r"write \{ for each literal brace",
+            )
+            return
+        # The content up to the end of the paragraph, as written.
+        rest = self._source.text[
+            span.start : self._source.text.find("\n\n", span.start) + 1 or None
+        ]
+        bare, near = _BARE_CLOZE.match(rest), _NEAR_CLOZE.match(rest)
+        if bare and bare.group(1):
+            self._say(
+                rules.UNNUMBERED_CLOZE,
+                "a cloze number is written with a c before it",
+                Span(self._source, span.start, span.start + bare.end()),
+                f"write {{{{c{bare.group(1)}::{bare.group(2)}}}}}",
+            )
+            self._skip_close(token)
+        elif near:
+            self._say(
+                rules.MISSPELT_CLOZE,
+                f"`{near.group()}` does not open a cloze",
+                Span(self._source, span.start, span.start + near.end()),
+                "write {{c1::answer}}: a small c, one number, two colons, no spaces",
+            )
+            self._skip_close(token)
+        elif bare and not _TEMPLATE.match(rest):
+            self._say(
+                rules.UNNUMBERED_CLOZE,
+                "the cloze has no number, and numbers are never made up: they carry study progress",
+                Span(self._source, span.start, span.start + bare.end()),
+                f"write {{{{c1::{bare.group(2).strip()}}}}}; for literal braces write \\{{{{",
+            )
+            self._skip_close(token)
+        else:
+            self._say(
+                rules.LITERAL_BRACES,
+                "`{{` opens no cloze",
+                span,
+                r"write \{{ for literal braces, or {{c1::answer}} for a cloze",
+            )
+            self._skip_close(token)
+
+    def _skip_close(self, opening: Token) -> None:
+        """Take the `}}` that belongs to a faulty `{{` for text, so that one fault is said once."""
+        after = False
+        for token in self._children:
+            if token is opening:
+                after = True
+            elif after and token.type == "cloze_open":
+                return
+            elif after and token.type == "cloze_close":
+                if token.content == "}}":
+                    token.type = "text"
+                return
+
+    # -- markup around clozes
+
+    def _end_markup(self, token: Token) -> None:
+        kind = token.type.replace("_close", "_open")
+        while self._stack and self._stack[-1].kind != kind:
+            frame = self._stack.pop()
+            if frame.kind == "cloze":
+                opener = next((f.token for f in reversed(self._stack) if f.kind == kind), token)
+                self._overlap(frame.token, opener)
+                self._drop_close(token)
+            elif frame.kind == "html":
+                self._unbalanced(frame.token)
+        if self._stack:
+            self._stack.pop()
+
+    def _drop_close(self, after: Token) -> None:
+        """The `}}` of a cloze already reported as overlapping: not a second fault."""
+        seen = False
+        for token in self._children:
+            if token is after:
+                seen = True
+            elif seen and token.type == "cloze_close":
+                token.type = "text"
+                return
+
+    def _html(self, token: Token) -> None:
+        content = token.content
+        if content.startswith("<!--"):
+            self._comment(token)
+            return
+        match = _TAG.match(content)
+        name = match.group(2).lower() if match else ""
+        if match is None or name not in INLINE_TAGS:
+            tag = re.match(r"</?([A-Za-z][A-Za-z0-9-]*)", content)
+            known = tag is not None and tag.group(1).lower() in INLINE_TAGS
+            self._say(
+                rules.RAW_HTML,
+                f"`<{tag.group(1).lower()}>` takes no attributes here"
+                if known and tag
+                else f"`{_shorten(content)}` is not one of the allowed HTML tags",
+                self._span(token),
+                r"allowed are " + " ".join(sorted(INLINE_TAGS)) + r" without attributes;"
+                r" use Markdown for the rest, and write \< for a literal <",
+            )
+            self._fill()
+            return
+        closing, self_closing = match.group(1), match.group(3)
+        if name == "br":
+            if closing:
+                self._unbalanced(token)
+        elif self_closing:
+            self._unbalanced(token)
+        elif not closing:
+            self._stack.append(_Frame("html", token))
+        else:
+            self._end_html(token, name)
+
+    def _end_html(self, token: Token, name: str) -> None:
+        for depth, frame in enumerate(reversed(self._stack)):
+            if frame.kind == "html" and _tag_name(frame.token) == name:
+                for inner in self._stack[len(self._stack) - depth :]:
+                    if inner.kind == "cloze":
+                        self._overlap(inner.token, frame.token)
+                        self._drop_close(token)
+                    else:
+                        self._unbalanced(inner.token)
+                del self._stack[len(self._stack) - depth - 1 :]
+                return
+        self._unbalanced(token)
+
+    def _unbalanced(self, token: Token) -> None:
+        if token.type == "html_inline":
+            self._say(
+                rules.UNBALANCED_HTML,
+                f"`{token.content}` has no partner at its own level",
+                self._span(token),
+                "open and close a tag within one block, one cloze and one piece of emphasis",
+            )
+
+    def _comment(self, token: Token) -> None:
+        if is_metadata(token.content[4:]):
+            self._say(
+                rules.MISPLACED_METADATA,
+                "metadata stands inside a line of text",
+                self._span(token),
+                "put it under its note, at column 1, alone on its lines",
+            )
+
+    def _image(self, token: Token) -> None:
+        token.meta["span"] = span = self._span(token)
+        self._fill()
+        for child in token.children or ():
+            if child.type == "cloze_open":
+                offset = token.meta["at"][0] + 2
+                start, end = child.meta["at"]
+                self._say(
+                    rules.CLOZE_IN_LITERAL,
+                    "a cloze in the text of an image hides nothing",
+                    Span(self._source, self._places(offset + start), self._end(offset + end)),
+                    "put the cloze around the whole image: {{c1::![text](file.png)}}",
+                )
+        self._attribute(token, "title", span)
+        self._attribute(token, "src", span)
+
+    def _link(self, token: Token, index: int) -> None:
+        span = self._span(token)
+        href = str(token.attrs.get("href", ""))
+        if token.markup == "autolink" and _CLOZE_TEXT.search(self._children[index + 1].content):
+            self._in_literal("an address between < and >", span)
+        elif self._attribute(token, "title", span) or self._attribute(token, "href", span):
+            return
+        elif not _LINK.match(href) or any(ord(char) < 33 for char in href):
+            shown = _shorten(unquote(href))
+            self._say(
+                rules.LINK_TARGET,
+                f"`{shown}` is no address a learner can open"
+                if href
+                else "the link has no address",
+                span,
+                "links begin with https://, http://, mailto: or tel:",
+            )
+
+    def _attribute(self, token: Token, name: str, span: Span) -> bool:
+        value = unquote(str(token.attrs.get(name, "") or ""))
+        if not _CLOZE_TEXT.search(value):
+            return False
+        self._in_literal("the title of a link" if name == "title" else "an address", span)
+        return True
+
+    def _in_literal(self, what: str, span: Span) -> None:
+        self._say(
+            rules.CLOZE_IN_LITERAL,
+            f"a cloze in {what} hides nothing",
+            span,
+            "put the cloze around the whole link or formula",
+        )
+
+    def _code(self, token: Token, index: int) -> None:
+        before = self._children[index - 1] if index else None
+        after = self._children[index + 1] if index + 1 < len(self._children) else None
+        if (
+            before is not None
+            and after is not None
+            and before.type == after.type == "text"
+            and before.content.endswith("$")
+            and after.content.startswith("$")
+        ):
+            start, end = token.meta["at"]
+            self._foreign_math(Span(self._source, self._places(start - 1), self._end(end + 1)))
+
+    def _foreign_math(self, span: Span) -> None:
+        self._say(
+            rules.FOREIGN_SYNTAX,
+            "math between $` and `$ is read by one website only",
+            span,
+            "write $…$ without the backquotes",
+        )
+
+    def _math(self, token: Token) -> None:
+        span = self._span(token)
+        content = token.content
+        if content.startswith("`") and content.endswith("`"):
+            self._foreign_math(span)
+        elif token.type == "math_inline" and "\n" in content:
+            self._say(
+                rules.UNCLOSED_MATH,
+                "a formula between single dollars runs over the end of a line",
+                span,
+                r"put it on one line, or write \$ for a dollar sign",
+            )
+        else:
+            check_math(content, span, self._report)
+            if "$" not in content and _PROSE_ONLY.fullmatch(content) and _PROSE.search(content):
+                self._say(
+                    rules.PROSE_MATH,
+                    "this would be set as a formula, but holds only words",
+                    span,
+                    r"write \$ for a dollar sign",
+                )
+
+
+def check_math(content: str, span: Span, report: Report) -> None:
+    """Report what would make MathJax end a formula early, or leave it as raw text.
+
+    MathJax looks for the closing delimiter outside braces, and skips a backslash with the
+    character behind it.
+    """
+
+    def say(rule: Rule, message: str, help: str) -> None:
+        report(Diagnostic(rule, message, span.source, span, help))
+
+    if _CLOZE_TEXT.search(content):
+        say(
+            rules.CLOZE_IN_LITERAL,
+            "a cloze in a formula hides nothing",
+            "put the cloze around the whole formula: {{c1::$…$}}",
+        )
+        return
+    depth = 0
+    for match in _TEX.finditer(content):
+        mark = match.group()
+        depth += (mark == "{") - (mark == "}")
+        if depth < 0:
+            break
+        if depth == 0 and mark in (r"\(", r"\)", r"\[", r"\]"):
+            say(
+                rules.MATH_DELIMITER,
+                f"`{mark}` would end the formula early in Anki",
+                r"leave it out; a bracket alone is written ( ) [ ]",
+            )
+            return
+        if mark == "%":
+            say(
+                rules.MATH_DELIMITER,
+                "`%` hides the rest of its line of a formula",
+                r"write \% for a percent sign",
+            )
+            return
+    if depth or (content.rstrip().endswith("\\") and not content.rstrip().endswith("\\\\")):
+        say(
+            rules.UNBALANCED_MATH,
+            "the braces of the formula do not pair, so Anki would show it as raw text",
+            r"close each { with }; write \{ and \} for braces to be seen",
+        )
+
+
+def _name(token: Token) -> str:
+    names = {
+        "em_open": "emphasis",
+        "strong_open": "bold text",
+        "s_open": "struck-out text",
+        "link_open": "a link",
+    }
+    return names.get(token.type) or f"`{token.content}`"
+
+
+def _tag_name(token: Token) -> str:
+    match = _TAG.match(token.content)
+    return match.group(2).lower() if match else ""
+
+
+def _shorten(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= 40 else text[:39] + "…"

@@ -1,0 +1,47 @@
+"""Keys for notes that have none yet: readable, stable in any order of work, unique in the deck."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from hashlib import sha256
+
+from crss_deck.lowering import plain_text
+from crss_deck.model import BasicNote, Note
+
+_LENGTH = 40
+
+
+def propose_keys(notes: Iterable[Note]) -> list[Note]:
+    """The notes, each with a key: its own, or one made of the first words of its front."""
+    notes = list(notes)
+    taken = {note.common.key for note in notes} | {note.common.origin for note in notes}
+    keyed: list[Note] = []
+    for note in notes:
+        common = note.common
+        if not common.key:
+            key = _unique(_slug(note), taken)
+            taken.add(key)
+            common = common._replace(key=key, origin=common.origin or key)
+            note = note._replace(common=common)
+        keyed.append(note)
+    return keyed
+
+
+def _slug(note: Note) -> str:
+    words = plain_text(note.front if isinstance(note, BasicNote) else note.text)
+    ascii_words = unicodedata.normalize("NFKD", words).encode("ascii", "ignore").decode().lower()
+    slug = ""
+    for word in re.findall(r"[a-z0-9]+", ascii_words.replace("'", "")):
+        if len(slug) + len(word) >= _LENGTH:
+            break
+        slug = f"{slug}-{word}" if slug else word
+    return slug or f"note-{sha256(words.encode()).hexdigest()[:8]}"
+
+
+def _unique(slug: str, taken: set[str]) -> str:
+    key, number = slug, 2
+    while key in taken:
+        key, number = f"{slug}-{number}", number + 1
+    return key

@@ -1,0 +1,259 @@
+"""deck.toml -> Manifest, with a place for every error. Knows no notes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from difflib import get_close_matches
+from typing import Any, NamedTuple
+
+from crss_deck import diagnostics as rules
+from crss_deck.diagnostics import Diagnostic, Rule
+from crss_deck.source import Source, Span
+
+FORMAT = 1
+KEY = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+MAX_KEY_LENGTH = 64
+TAG = re.compile(r"[\w-]+(?:\.[\w-]+)*(?:::[\w-]+(?:\.[\w-]+)*)*")
+_VERSION = re.compile(r"(?:0|[1-9][0-9]*)(?:\.(?:0|[1-9][0-9]*)){2}")
+_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*")
+_URL = re.compile(r"https?://[^\s/?#<>\"]+[^\s<>\"]*")
+_RIGHT_TO_LEFT = frozenset(
+    ("ar", "arc", "ckb", "dv", "fa", "he", "ks", "ps", "sd", "ug", "ur", "yi")
+)
+
+
+class Manifest(NamedTuple):
+    """What deck.toml says."""
+
+    id: str
+    name: str
+    version: str
+    tag_root: str
+    language: str = "en"
+    description: str = ""
+    """Path of the deck's overview page, from the source folder."""
+    authors: tuple[str, ...] = ()
+    license: str = ""
+    homepage: str = ""
+    repository: str = ""
+    source_title: str = ""
+    source_url: str = ""
+
+    @property
+    def direction(self) -> str:
+        """Whether the deck's language runs `ltr` or `rtl`."""
+        return "rtl" if self.language.split("-")[0].lower() in _RIGHT_TO_LEFT else "ltr"
+
+
+def suggestion(word: str, known: object) -> str:
+    """`did you mean …?` when just about one known word is meant; else an empty string."""
+    near = get_close_matches(word, [str(each) for each in known], n=1)  # type: ignore[attr-defined]
+    return f"did you mean `{near[0]}`?" if near else ""
+
+
+_REQUIRED = ("format", "id", "name", "version")
+_KEYS = (
+    *_REQUIRED,
+    "language",
+    "tag_root",
+    "description",
+    "authors",
+    "license",
+    "homepage",
+    "repository",
+    "source",
+)
+_SOURCE_KEYS = ("title", "url")
+
+
+def read_manifest(source: Source, report: Callable[[Diagnostic], None]) -> Manifest | None:
+    """The manifest, or None where an error was reported that leaves none.
+
+    TOML's own parser gives no places for keys, so a key is looked for where it is assigned.
+    """
+    return _Reader(source, report).read()
+
+
+class _Reader:
+    def __init__(self, source: Source, report: Callable[[Diagnostic], None]) -> None:
+        self._source = source
+        self._report = report
+        self._failed = False
+
+    def _say(self, rule: Rule, message: str, span: Span | None, help: str = "") -> None:
+        self._failed = True
+        self._report(Diagnostic(rule, message, self._source, span, help))
+
+    def read(self) -> Manifest | None:
+        import tomllib
+
+        try:
+            table = tomllib.loads(self._source.text)
+        except tomllib.TOMLDecodeError as error:
+            self._syntax(str(error))
+            return None
+        except RecursionError:
+            self._say(rules.MANIFEST_SYNTAX, "the values are nested too deep", None)
+            return None
+        for key in table:
+            if key not in _KEYS:
+                self._unknown(key, _KEYS, "")
+        for key in _REQUIRED:
+            if key not in table:
+                self._say(
+                    rules.MANIFEST_KEY, f"`{key}` is missing", None, f"add a line: {_example(key)}"
+                )
+        if "format" in table and table["format"] != FORMAT:
+            self._say(
+                rules.MANIFEST_VALUE,
+                f"format {table['format']!r} is not known: this crss-deck reads format {FORMAT}",
+                self._key("format"),
+                f"write format = {FORMAT}, or install a newer crss-deck",
+            )
+        about = table.get("source", {})
+        if not isinstance(about, dict):
+            self._value("source", "a table with title and url", '[source]\n  title = "…"')
+            about = {}
+        for key in about:
+            if key not in _SOURCE_KEYS:
+                self._unknown(key, _SOURCE_KEYS, "source.")
+        deck_id = self._text(table, "id")
+        if "id" in table and (not KEY.fullmatch(deck_id) or len(deck_id) > MAX_KEY_LENGTH):
+            self._value(
+                "id",
+                f"lower-case words joined by hyphens, at most {MAX_KEY_LENGTH} characters",
+                'id = "my-deck-k3v9qx"',
+            )
+        manifest = Manifest(
+            id=deck_id,
+            name=self._name(table),
+            version=self._matching(table, "version", _VERSION, "three numbers", '"1.0.0"'),
+            tag_root=self._matching(table, "tag_root", TAG, "a tag", '"MyDeck"') or deck_id,
+            language=self._matching(table, "language", _LANGUAGE, "a language tag", '"en-US"')
+            or "en",
+            description=self._text(table, "description"),
+            authors=self._authors(table),
+            license=self._text(table, "license"),
+            homepage=self._matching(table, "homepage", _URL, "an https address", '"https://…"'),
+            repository=self._matching(table, "repository", _URL, "an https address", '"https://…"'),
+            source_title=self._text(about, "title"),
+            source_url=self._matching(about, "url", _URL, "an https address", '"https://…"'),
+        )
+        return None if self._failed else manifest
+
+    # -- places
+
+    def _key(self, key: str) -> Span | None:
+        match = re.search(rf"^[ \t]*[\"']?({re.escape(key)})[\"']?[ \t]*=", self._source.text, re.M)
+        if match is None:
+            match = re.search(rf"^[ \t]*\[+\s*({re.escape(key)})\s*\]", self._source.text, re.M)
+        return self._source.span(match.start(1), match.end(1)) if match else None
+
+    def _value_span(self, key: str) -> Span | None:
+        span = self._key(key)
+        if span is None:
+            return None
+        text = self._source.text
+        equals = text.find("=", span.end)
+        line_end = text.find("\n", span.end)
+        line_end = len(text) if line_end < 0 else line_end
+        if not span.end <= equals < line_end:
+            return span
+        value = re.compile(r"[ \t]*(\"[^\"\n]*\"|'[^'\n]*'|[^#\n]*[^#\s])").match(text, equals + 1)
+        return self._source.span(value.start(1), value.end(1)) if value else span
+
+    def _syntax(self, message: str) -> None:
+        match = re.search(r"\(at line (\d+), column (\d+)\)", message)
+        text = message.split(" (at ")[0]
+        end = len(self._source.text.rstrip())
+        offset = end
+        if match:
+            line, column = int(match.group(1)), int(match.group(2))
+            offset = self._source.line_starts[line - 1] + column - 1
+        offset = max(0, min(offset, end))
+        span = self._source.span(offset, min(offset + 1, max(offset, end)))
+        self._say(
+            rules.MANIFEST_SYNTAX,
+            f"this is not TOML: {text[:1].lower()}{text[1:]}",
+            span,
+            'a line of deck.toml reads key = "value"',
+        )
+
+    # -- values
+
+    def _unknown(self, key: str, known: tuple[str, ...], prefix: str) -> None:
+        near = suggestion(key, known)
+        self._say(
+            rules.MANIFEST_KEY,
+            f"`{prefix}{key}` is no key of deck.toml",
+            self._key(key),
+            near or "known are " + ", ".join(prefix + each for each in known),
+        )
+
+    def _value(self, key: str, wanted: str, example: str) -> None:
+        self._say(
+            rules.MANIFEST_VALUE,
+            f"`{key}` must be {wanted}",
+            self._value_span(key),
+            f"write {example}",
+        )
+
+    def _text(self, table: dict[str, Any], key: str) -> str:
+        value = table.get(key, "")
+        if not isinstance(value, str):
+            self._value(key, "text between quotes", f'{key} = "{value}"')
+            return ""
+        if any(ord(char) < 32 or 127 <= ord(char) < 160 for char in value):
+            self._value(key, "one line without control characters", f'{key} = "…"')
+            return ""
+        if key in table and not value.strip():
+            self._value(key, "more than blanks", _example(key))
+        return value.strip()
+
+    def _matching(
+        self, table: dict[str, Any], key: str, pattern: re.Pattern[str], wanted: str, example: str
+    ) -> str:
+        value = self._text(table, key)
+        if value and not pattern.fullmatch(value):
+            self._value(key, wanted, f"{key} = {example}")
+        return value
+
+    def _name(self, table: dict[str, Any]) -> str:
+        """Anki joins parts with `::` and makes "blank" of an empty one."""
+        name = self._text(table, "name")
+        if name and (problem := deck_name_problem(name)):
+            self._value("name", problem, _example("name"))
+        return name
+
+    def _authors(self, table: dict[str, Any]) -> tuple[str, ...]:
+        value = table.get("authors", [])
+        if not isinstance(value, list) or not all(
+            isinstance(each, str) and each.strip() and each.isprintable() for each in value
+        ):
+            self._value("authors", "a list of names", 'authors = ["A. Author"]')
+            return ()
+        return tuple(value)
+
+
+def deck_name_problem(name: str) -> str:
+    """What a deck name must be and is not; empty for a name that Anki keeps as written."""
+    parts = name.split("::")
+    if any(not part.strip() or part != part.strip() for part in parts):
+        return "parts joined by `::`, none of them empty and none with blanks at its ends"
+    if any(char in '"\t\n' for char in name):
+        return "without quotes"
+    if name.lower() == "default":
+        return "another name than Anki's own Default"
+    return ""
+
+
+def _example(key: str) -> str:
+    examples = {
+        "format": "format = 1",
+        "id": 'id = "my-deck-k3v9qx"',
+        "name": 'name = "My Deck"',
+        "version": 'version = "1.0.0"',
+        "description": 'description = "description.md"',
+    }
+    return examples.get(key, f'{key} = "…"')

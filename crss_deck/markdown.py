@@ -1,0 +1,663 @@
+"""Markdown text -> top-level pieces, each with its exact place in the file.
+
+Reports what Markdown alone would swallow, or read differently than its author. Knows no notes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from markdown_it.token import Token
+
+from crss_deck import diagnostics as rules
+from crss_deck.diagnostics import Diagnostic, Rule
+from crss_deck.grammar import Places, markdown_it_parser
+from crss_deck.inlines import ClozeDeletion, InlineChecker, check_math, is_metadata
+from crss_deck.labels import LabelMark, read_label
+from crss_deck.source import Source, Span
+
+MAX_LEVEL = 90
+"""markdown-it drops, without a word, what lies deeper than 100 levels."""
+
+Report = Callable[[Diagnostic], None]
+
+
+class Block(NamedTuple):
+    """A top-level block: its markdown-it tokens, its place, and the deletions in it."""
+
+    kind: str
+    tokens: list[Token]
+    span: Span
+    deletions: tuple[ClozeDeletion, ...] = ()
+    has_cloze_marks: bool = False
+    """Whether it holds anything that opens a cloze, well-formed or not."""
+
+
+Markdown = tuple[Block, ...]
+"""What a field holds."""
+
+
+class Heading(NamedTuple):
+    """A top-level heading: level 1 to 6."""
+
+    level: int
+    block: Block
+    span: Span
+
+
+class Label(NamedTuple):
+    """A label that opens a field; its text follows as blocks."""
+
+    name: str
+    span: Span
+
+
+class Metadata(NamedTuple):
+    """A metadata comment at column 1, alone on its lines; `start`, `end` enclose its entries."""
+
+    span: Span
+    start: int
+    end: int
+
+
+class Break(NamedTuple):
+    """A thematic break."""
+
+    span: Span
+
+
+Piece = Block | Heading | Label | Metadata | Break
+
+
+class Document(NamedTuple):
+    """A parsed notes file: its pieces in order, and where its front matter's YAML lies."""
+
+    pieces: list[Piece]
+    front_matter: Span | None
+
+
+_ATX = re.compile(r"#{1,6}[ \t]*")
+_CONTAINER = re.compile(r"[ \t>]*(?:(?:[-+*]|[0-9]{1,9}[.)])[ \t]+[ \t>]*)*")
+_BLOCK_START = re.compile(r"(?:[-+*][ \t]+\S|[0-9]{1,9}[.)][ \t]+\S|>|`{3}|~{3}|\|)")
+_NUMBERED = re.compile(r"([0-9]{1,9})[.)][ \t]+\S")
+_ALERT = re.compile(r"\[!\w+\]")
+_TASK = re.compile(r"\[[ xX]\](?=\s|\Z)")
+
+
+def parse_markdown(source: Source, report: Report) -> Document:
+    """Split a notes file into its top-level pieces, reporting every fault of form on the way."""
+    return _Reader(source, report).read()
+
+
+class _Reader:
+    def __init__(self, source: Source, report: Report) -> None:
+        self._source = source
+        self._report = report
+        self._md = markdown_it_parser()
+        self._inlines = InlineChecker(source, report)
+        self._env: dict[str, Any] = {"labels": {}}
+        self._pieces: list[Piece] = []
+        self._used_definitions: set[str] = set()
+
+    def _say(self, rule: Rule, message: str, start: int, end: int, help: str = "") -> None:
+        self._report(Diagnostic(rule, message, self._source, self._source.span(start, end), help))
+
+    def read(self) -> Document:
+        tokens = self._md.parse(self._source.text, self._env)
+        front_matter = None
+        if tokens and tokens[0].type == "front_matter":
+            front_matter = self._front_matter(tokens.pop(0))
+        start = 0
+        for index, token in enumerate(tokens):
+            if token.level == 0 and token.nesting <= 0:
+                self._group(tokens[start : index + 1])
+                start = index + 1
+        self._definitions()
+        return Document(self._pieces, front_matter)
+
+    # -- places
+
+    def _line(self, number: int) -> tuple[int, str]:
+        """The offset and the text of a line counted from 0."""
+        start = self._source.line_starts[number]
+        return start, self._source.line(number + 1)
+
+    def _lines(self, first: int, behind: int) -> Span:
+        """From the first visible character of a line to the last one before another line."""
+        while behind > first + 1 and not self._line(behind - 1)[1].strip():
+            behind -= 1
+        start, text = self._line(first)
+        start += len(text) - len(text.lstrip())
+        end, text = self._line(behind - 1)
+        return self._source.span(start, max(start, end + len(text.rstrip())))
+
+    def _places_of_lines(self, token: Token) -> Places:
+        """An inline token's lines are what is left of the source's when prefixes are cut off."""
+        first, behind = token.map or [0, 0]
+        content, file, position = [], [], 0
+        lines = token.content.split("\n")
+        first = max(first, min(first, behind - len(lines)))
+        for number, line in enumerate(lines, first):
+            start, text = self._line(number)
+            visible = line.strip()
+            content.append(position + len(line) - len(line.lstrip()) if visible else position)
+            file.append(start + len(text.rstrip()) - len(visible))
+            position += len(line) + 1
+        return Places(content, file)
+
+    def _places_of_heading(self, token: Token) -> Places:
+        start, text = self._line((token.map or [0])[0])
+        match = _ATX.match(text, text.index("#"))
+        return Places([0], [start + (match.end() if match else 0)])
+
+    def _places_of_cells(self, number: int) -> list[Places]:
+        r"""The cells of a table row; in a cell, `\|` is one character of content."""
+        start, text = self._line(number)
+        prefix = _CONTAINER.match(text)
+        cells: list[tuple[int, int]] = []
+        cell = position = prefix.end() if prefix else 0
+        end = len(text.rstrip())
+        bars: list[int] = []
+        all_bars: list[list[int]] = []
+        while position <= end:
+            if position == end or text[position] == "|":
+                if position < end and position > cell and text[position - 1] == "\\":
+                    bars.append(position)
+                    position += 1
+                    continue
+                cells.append((cell, position))
+                all_bars.append(bars)
+                bars = []
+                cell = position + 1
+            position += 1
+        if cells and not text[slice(*cells[0])].strip() and len(cells) > 1:
+            del cells[0], all_bars[0]
+        found = []
+        for (left, right), escaped in zip(cells, all_bars, strict=True):
+            inside = text[left:right]
+            left += len(inside) - len(inside.lstrip())
+            content, file = [0], [start + left]
+            for lost, bar in enumerate(escaped, 1):
+                content.append(bar - left - lost)
+                file.append(start + bar)
+            found.append(Places(content, file))
+        return found
+
+    # -- top-level groups
+
+    def _group(self, tokens: list[Token]) -> None:
+        kind = tokens[0].type
+        if kind == "front_matter":
+            return
+        first, behind = tokens[0].map or [0, 0]
+        span = self._lines(first, behind)
+        if kind == "hr":
+            self._pieces.append(Break(span))
+        elif kind == "html_block":
+            self._html_block(tokens[0], top=True)
+        elif kind == "paragraph_open":
+            self._paragraph(tokens, span)
+        else:
+            deletions, marks = self._inside(tokens, span)
+            if kind == "heading_open":
+                block = Block("heading", tokens, span)
+                self._pieces.append(Heading(int(tokens[0].tag[1]), block, span))
+            else:
+                name = kind.removesuffix("_open")
+                self._pieces.append(Block(name, tokens, span, tuple(deletions), marks))
+
+    def _paragraph(self, tokens: list[Token], span: Span) -> None:
+        inline = tokens[1]
+        places = self._places_of_lines(inline)
+        marks: dict[int, LabelMark] = {}
+        position = 0
+        for index, line in enumerate(inline.content.split("\n")):
+            mark = read_label(line)
+            if mark is not None and not mark.reserved:
+                offset = places(position)
+                if self._source.location(offset).column == 1:
+                    marks[position] = mark
+                    self._label_line(line, mark, offset)
+            self._numbered(line, index, places, position)
+            position += len(line) + 1
+        children, deletions = self._parse_inline(inline, places, marks, "")
+        groups: list[tuple[Token | None, list[Token]]] = [(None, [])]
+        for token in children:
+            if token.type == "label" and token.level == 0:
+                groups.append((token, []))
+            else:
+                groups[-1][1].append(token)
+        if len(groups) == 1:
+            has_marks = any(t.type in ("cloze_open", "braces_open") for t in children)
+            self._pieces.append(Block("paragraph", tokens, span, tuple(deletions), has_marks))
+            return
+        for number, (label, group) in enumerate(groups):
+            end = places(_start(groups[number + 1][0])) if number + 1 < len(groups) else span.end
+            begin = span.start
+            if label is not None:
+                at, behind = label.meta["at"]
+                length = marks[at].length
+                start = places(at)
+                self._pieces.append(Label(label.info, self._source.span(start, start + length)))
+                begin = places(behind - 1) + 1
+            group = _without_outer_breaks(group)
+            if group:
+                text = self._source.text
+                while text[begin] in " \t\n":
+                    begin += 1
+                while text[end - 1] in " \t\n":
+                    end -= 1
+                self._pieces.append(self._part(tokens, group, begin, end, deletions))
+
+    def _part(
+        self,
+        tokens: list[Token],
+        children: list[Token],
+        start: int,
+        end: int,
+        deletions: list[ClozeDeletion],
+    ) -> Block:
+        """The part of a paragraph between two labels, as a paragraph of its own."""
+        inline = Token("inline", "", 0, children=children, level=1)
+        found = tuple(d for d in deletions if start <= d.span.start < end)
+        marks = any(token.type in ("cloze_open", "braces_open") for token in children)
+        span = self._source.span(start, end)
+        return Block("paragraph", [tokens[0], inline, tokens[-1]], span, found, marks)
+
+    def _label_line(self, line: str, mark: LabelMark, offset: int) -> None:
+        if mark.fault:
+            self._misspelt(mark, offset)
+        after = line[mark.length :].lstrip()
+        if _BLOCK_START.match(after):
+            start = offset + len(line) - len(after)
+            self._say(
+                rules.BLOCK_ON_LABEL_LINE,
+                "a list, table, fence or quote cannot begin on a label line",
+                start,
+                offset + len(line.rstrip()),
+                f"begin it on the next line, or write \\{after[0]} for a literal {after[0]}"
+                if not after[0].isdigit()
+                else r"begin it on the next line, or write \. behind the number",
+            )
+
+    def _misspelt(self, mark: LabelMark, offset: int) -> None:
+        written = self._source.text[offset : offset + mark.length]
+        colon = written.rstrip("*_`")
+        self._say(
+            rules.MISSPELT_LABEL,
+            f"`{written}` is almost the label `{mark.name}:`: {mark.fault}",
+            offset,
+            offset + mark.length,
+            f"write `{mark.name}: ` for the field; for text, write {colon[:-1]}\\{colon[-1]}"
+            if colon == written
+            else f"write `{mark.name}: ` for the field, or other words for text",
+        )
+
+    def _numbered(self, line: str, index: int, places: Places, position: int) -> None:
+        """A paragraph's later line like `2. two` is text to Markdown, and a list to its author."""
+        match = _NUMBERED.match(line.lstrip()) if index else None
+        if match and int(match.group(1)) != 1:
+            start = places(position + len(line) - len(line.lstrip()))
+            self._say(
+                rules.NUMBER_IN_PARAGRAPH,
+                f"`{match.group(1)}{match.group()[len(match.group(1))]}` starts no list here:"
+                " it continues the paragraph above",
+                start,
+                start + len(match.group(1)) + 1,
+                "leave a blank line above the list, or write"
+                f" {match.group(1)}\\{match.group()[len(match.group(1))]} for a number in text",
+            )
+
+    # -- inline content
+
+    def _parse_inline(
+        self,
+        inline: Token,
+        places: Places,
+        marks: dict[int, LabelMark],
+        place: str,
+        hides: bool = True,
+    ) -> tuple[list[Token], list[ClozeDeletion]]:
+        """Parse the content of an inline token; `marks` are the labels it may hold.
+
+        `place` names where the content stands, for a label there that opens nothing.
+        """
+        children: list[Token] = []
+        self._env["labels"] = marks
+        self._md.inline.parse(inline.content, self._md, self._env, children)
+        self._env["labels"] = {}
+        inline.children = children
+        if any(token.level > MAX_LEVEL for token in children):
+            self._too_deep(places(0))
+        fired = {t.meta["at"][0] for t in children if t.type == "label" and t.level == 0}
+        self._stray_labels(inline.content, places, marks, fired, children, place)
+        deletions = self._inlines.check(children, places, hides=hides)
+        for token in children:
+            if "label" in token.meta:
+                self._used_definitions.add(token.meta["label"])
+        return children, deletions
+
+    def _stray_labels(
+        self,
+        content: str,
+        places: Places,
+        marks: dict[int, LabelMark],
+        fired: set[int],
+        children: list[Token],
+        place: str,
+    ) -> None:
+        position = 0
+        for line in content.split("\n"):
+            mark = read_label(line.lstrip())
+            start = position
+            position += len(line) + 1
+            if mark is None or start in fired:
+                continue
+            offset = places(start + len(line) - len(line.lstrip()))
+            if mark.reserved:
+                if not any(
+                    token.type == "code_inline"
+                    and token.meta["at"][0] < start < token.meta["at"][1]
+                    for token in children
+                ):
+                    self._reserved(mark, offset)
+            elif start in marks:
+                if not mark.fault:
+                    self._misplaced(mark, offset, "inside markup begun on an earlier line")
+            elif mark.fault:
+                self._misspelt(mark, offset)
+            else:
+                self._misplaced(mark, offset, place or "behind a blank: it must be at column 1")
+            if place == "in a table row":
+                return
+
+    def _reserved(self, mark: LabelMark, offset: int) -> None:
+        self._say(
+            rules.RESERVED_LABEL,
+            f"`{mark.name}:` at the start of a line is reserved for a later format",
+            offset,
+            offset + mark.length,
+            f"write {mark.name}\\: for text, or begin the line with another word",
+        )
+
+    def _misplaced(self, mark: LabelMark, offset: int, place: str) -> None:
+        self._say(
+            rules.MISPLACED_LABEL,
+            f"the label `{mark.name}:` opens no field {place}",
+            offset,
+            offset + mark.length,
+            "put it at column 1 of a line of a plain paragraph (a blank line before it helps);"
+            f" write {mark.name}\\: for text",
+        )
+
+    def _too_deep(self, offset: int) -> None:
+        self._say(
+            rules.NESTING_TOO_DEEP,
+            "this is nested deeper than can be kept",
+            offset,
+            offset + 1,
+            "make it flatter, or split the note",
+        )
+
+    # -- everything inside a heading, list, quote, table, fence or formula
+
+    def _inside(self, tokens: list[Token], span: Span) -> tuple[list[ClozeDeletion], bool]:
+        deletions: list[ClozeDeletion] = []
+        marks = deep = False
+        containers: list[str] = []
+        cells: Iterator[Places] = iter(())
+        first_cell = True
+        for index, token in enumerate(tokens):
+            kind = token.type
+            if token.level > MAX_LEVEL and not deep:
+                deep = True
+                self._too_deep(span.start)
+            if token.nesting == 1:
+                containers.append(kind)
+                if kind == "tr_open":
+                    cells = iter(self._places_of_cells((token.map or [0])[0]))
+                    first_cell = True
+            elif token.nesting == -1:
+                containers.pop()
+            elif kind == "inline":
+                parent = tokens[index - 1].type
+                if parent in ("th_open", "td_open"):
+                    places = next(cells, None) or Places([0], [span.start])
+                    place = "in a table row" if first_cell else "in a later cell"
+                    first_cell = False
+                elif parent == "heading_open":
+                    atx = tokens[index - 1].markup.startswith("#")
+                    places = self._places_of_heading(token) if atx else self._places_of_lines(token)
+                    place = "in a heading" if atx else "in a heading made by the line under it"
+                else:
+                    places = self._places_of_lines(token)
+                    place = self._paragraph_inside(token, places, containers)
+                children, found = self._parse_inline(
+                    token, places, {}, place, hides="heading_open" not in containers
+                )
+                deletions += found
+                marks = marks or any(t.type in ("cloze_open", "braces_open") for t in children)
+            elif kind == "html_block":
+                self._html_block(token, top=False)
+            elif kind == "fence":
+                self._fence(token)
+            elif kind == "math_block":
+                self._math_block(token)
+            elif kind == "code_block":
+                block = self._lines(*(token.map or (0, 0)))
+                self._say(
+                    rules.INDENTED_CODE,
+                    "text indented by four spaces would become code",
+                    block.start,
+                    block.end,
+                    "use a fence (```) for code, or remove the indentation",
+                )
+        return deletions, marks
+
+    def _paragraph_inside(self, token: Token, places: Places, containers: list[str]) -> str:
+        inner = [kind for kind in containers if kind in ("blockquote_open", "list_item_open")]
+        nearest = inner[-1] if inner else ""
+        at_start = containers[-2:-1] == [nearest]
+        alert = _ALERT.match(token.content) if nearest == "blockquote_open" else None
+        task = _TASK.match(token.content) if nearest == "list_item_open" else None
+        for match in (alert, task):
+            if match and at_start:
+                self._say(
+                    rules.FOREIGN_SYNTAX,
+                    "an alert box is shown by one website only"
+                    if match is alert
+                    else "a task box cannot be ticked on a card",
+                    places(0),
+                    places(match.end() - 1) + 1,
+                    r"write a plain quote, with the word in bold"
+                    if match is alert
+                    else r"leave the box out, or write \[ for a literal bracket",
+                )
+        position = 0
+        for index, line in enumerate(token.content.split("\n")):
+            self._numbered(line, index, places, position)
+            position += len(line) + 1
+        return "in a quote" if nearest == "blockquote_open" else "in a list"
+
+    def _fence(self, token: Token) -> None:
+        first, behind = token.map or [0, 0]
+        span = self._lines(first, behind)
+        start, text = self._line(first)
+        language = token.info.split(maxsplit=1)[0] if token.info.strip() else ""
+        opening_end = start + len(text.rstrip())
+        # A closed fence takes two lines more than its content has.
+        content_lines = token.content.count("\n") + (not token.content.endswith("\n"))
+        if not token.content:
+            content_lines = 0
+        if behind - first < content_lines + 2:
+            self._say(
+                rules.UNCLOSED_FENCE,
+                "the code fence is not closed: it swallows everything behind it",
+                span.start if token.level == 0 else start + text.index(token.markup),
+                opening_end,
+                f"close it with a line {token.markup}",
+            )
+        elif language == "math":
+            self._say(
+                rules.FOREIGN_SYNTAX,
+                "a fence named math is a formula on one website only",
+                start + text.index(token.markup),
+                opening_end,
+                "write the formula between $$ and $$",
+            )
+        if language:
+            name = start + text.index(language, text.index(token.markup) + len(token.markup))
+            token.meta["span"] = self._source.span(name, name + len(language))
+        token.meta["language"] = language
+
+    def _math_block(self, token: Token) -> None:
+        first, behind = token.map or [0, 0]
+        span = self._lines(first, behind)
+        end, text = self._line(behind - 1)
+        opening = self._source.text.find("$$", span.start)
+        closed = text.rstrip().endswith("$$") and end + len(text.rstrip()) >= opening + 4
+        if not closed:
+            self._say(
+                rules.UNCLOSED_MATH,
+                "the formula is not closed: it swallows the text behind it",
+                opening,
+                opening + 2,
+                "close it with $$ before any blank line",
+            )
+            return
+        span = self._source.span(opening, end + len(text.rstrip()))
+        self._hidden_labels(first + 1, behind, "inside a formula")
+        check_math(token.content, span, self._report)
+
+    def _hidden_labels(self, first: int, behind: int, place: str) -> None:
+        """Labels on the later lines of a comment or formula: the author thinks them fields."""
+        for number in range(first, behind):
+            start, text = self._line(number)
+            mark = read_label(text)
+            if mark is not None and mark.good:
+                self._misplaced(mark, start, place)
+
+    # -- comments and HTML blocks
+
+    def _html_block(self, token: Token, *, top: bool) -> None:
+        first, behind = token.map or [0, 0]
+        block = self._lines(first, behind)
+        start = self._source.text.find("<", block.start)
+        if not self._source.text.startswith("<!--", start):
+            self._say(
+                rules.HTML_BLOCK,
+                "a line that begins with HTML swallows the lines behind it",
+                start,
+                block.start + len(self._source.text[block.start : block.end].split("\n")[0]),
+                r"write Markdown instead; write \< for a literal <",
+            )
+            return
+        close = self._source.text.find("-->", start + 4, block.end)
+        if self._source.text.startswith(("<!-->", "<!--->"), start) or close < 0:
+            self._say(
+                rules.UNCLOSED_COMMENT,
+                "the comment is not closed: it swallows everything behind it",
+                start,
+                start + 4,
+                "close it with -->",
+            )
+            return
+        end = close + 3
+        self._hidden_labels(first + 1, behind, "inside a comment")
+        inner = self._source.text.find("<!--", start + 4, close)
+        if inner >= 0:
+            self._say(
+                rules.NESTED_COMMENT,
+                "the comment holds the start of another: where does it end?",
+                inner,
+                inner + 4,
+                "close the first comment with --> before the second begins",
+            )
+            return
+        if self._source.text[end : block.end].strip():
+            rest = self._source.text[end : block.end]
+            self._say(
+                rules.TEXT_AFTER_COMMENT,
+                "text behind a comment on its line would be lost",
+                end + len(rest) - len(rest.lstrip()),
+                block.end,
+                "put it on a line of its own, after a blank line",
+            )
+            return
+        if is_metadata(self._source.text[start + 4 : close]):
+            self._metadata(start, close, first, behind, top)
+
+    def _metadata(self, start: int, close: int, first: int, behind: int, top: bool) -> None:
+        lines = self._source.line_starts
+        blank_above = first == 0 or not self._line(first - 1)[1].strip()
+        blank_below = behind >= len(lines) or not self._line(behind)[1].strip()
+        fault = ""
+        if not top:
+            fault = "metadata stands inside a list or quote"
+        elif self._source.location(start).column != 1:
+            fault = "metadata is indented"
+        elif blank_above and not blank_below:
+            fault = "metadata leans on the text under it: it would belong to the note above"
+        span = self._source.span(start, close + 3)
+        if fault:
+            self._say(
+                rules.MISPLACED_METADATA,
+                fault,
+                span.start,
+                span.end,
+                "put it under its note, at column 1, with a blank line behind it"
+                if top
+                else "put it under its note, at column 1, alone on its lines",
+            )
+        else:
+            self._pieces.append(Metadata(span, start + 4, close))
+
+    # -- front matter and definitions
+
+    def _front_matter(self, token: Token) -> Span:
+        _first, behind = token.map or [0, 0]
+        start = self._source.line_starts[1]
+        end = self._source.line_starts[behind - 1]
+        return self._source.span(start, max(start, end))
+
+    def _definitions(self) -> None:
+        for definition in self._env.get("duplicate_refs", ()):
+            self._definition(definition["map"], "the link definition repeats an earlier one", "")
+        for label, definition in self._env.get("references", {}).items():
+            if label.startswith("^"):
+                span = self._lines(*definition["map"])
+                self._say(
+                    rules.FOOTNOTE,
+                    "a footnote has no place on a card",
+                    span.start,
+                    span.end,
+                    r"put the text under `Extra:`",
+                )
+            elif label not in self._used_definitions:
+                self._definition(
+                    definition["map"],
+                    "no link uses this definition, so its text would be lost",
+                    f"use it as [text][{label.lower()}], or remove it;"
+                    r" write \[ for a literal bracket",
+                )
+
+    def _definition(self, lines: list[int], message: str, help: str) -> None:
+        span = self._lines(*lines)
+        self._say(rules.UNUSED_LINK_DEFINITION, message, span.start, span.end, help or "remove it")
+
+
+def _start(token: Token | None) -> int:
+    assert token is not None
+    return int(token.meta["at"][0])
+
+
+def _without_outer_breaks(tokens: list[Token]) -> list[Token]:
+    """Drop line breaks at both ends: between two labels they separate nothing."""
+    first, behind = 0, len(tokens)
+    while first < behind and tokens[first].type in ("softbreak", "hardbreak"):
+        first += 1
+    while behind > first and tokens[behind - 1].type in ("softbreak", "hardbreak"):
+        behind -= 1
+    return tokens[first:behind]

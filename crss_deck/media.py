@@ -1,0 +1,188 @@
+"""Which files notes refer to, and the names under which they are packaged."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator
+from difflib import get_close_matches
+from hashlib import sha256
+from urllib.parse import unquote
+
+from markdown_it.token import Token
+
+from crss_deck import diagnostics as rules
+from crss_deck.diagnostics import Diagnostic, Rule
+from crss_deck.folder import SourceFolder
+from crss_deck.model import BasicNote, Block, MediaFile, Note
+from crss_deck.source import Span
+
+IMAGES = frozenset([".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg", ".avif", ".bmp"])
+SOUNDS = frozenset([".mp3", ".ogg", ".oga", ".opus", ".wav", ".m4a", ".flac", ".aac"])
+
+_ABSOLUTE = re.compile(r"[A-Za-z]:[\\/]|/(?!/)|\\(?!\\)")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|//|\\\\")
+
+Report = Callable[[Diagnostic], None]
+
+
+def is_sound(address: str) -> bool:
+    """Whether a file of that name is played rather than shown."""
+    return posixpath.splitext(unquote(address))[1].lower() in SOUNDS
+
+
+def packaged_name(path: str, content: bytes) -> str:
+    """A name that changes with the bytes: Anki never replaces a media file of the same name.
+
+    `slug-<first 16 hex of SHA-256>.ext`, of characters that every system keeps.
+    """
+    stem, extension = posixpath.splitext(posixpath.basename(path))
+    ascii_stem = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode().lower()
+    slug = re.sub(r"[^a-z0-9]+", "-", ascii_stem).strip("-")[:40].strip("-")
+    return f"{slug or 'media'}-{sha256(content).hexdigest()[:16]}{extension.lower()}"
+
+
+def note_blocks(note: Note) -> Iterator[Block]:
+    """The blocks of every field of a note that a learner can see."""
+    if isinstance(note, BasicNote):
+        yield from note.front
+        yield from note.back
+    else:
+        yield from note.text
+    common = note.common
+    yield from common.hint
+    yield from common.extra
+    yield from common.accept
+    yield from common.citation
+
+
+def image_tokens(blocks: Iterable[Block]) -> Iterator[Token]:
+    """The tokens of images and sounds, in order."""
+    for block in blocks:
+        for token in block.tokens:
+            for child in token.children or ():
+                if child.type == "image":
+                    yield child
+
+
+def collect_media(
+    notes: Iterable[Note], folder: SourceFolder, report: Report
+) -> dict[tuple[str, str], MediaFile]:
+    """The files that notes refer to, by (path of the notes file, address); faults are reported."""
+    finder = _Finder(folder, report)
+    for note in notes:
+        blocks = [*note_blocks(note), *(heading.block for heading in note.common.context)]
+        for token in image_tokens(blocks):
+            finder.find(token, token.meta["span"])
+    return finder.found
+
+
+class _Finder:
+    def __init__(self, folder: SourceFolder, report: Report) -> None:
+        self._folder = folder
+        self._report = report
+        self._by_path: dict[str, MediaFile] = {}
+        self._told: set[Span] = set()
+        self.found: dict[tuple[str, str], MediaFile] = {}
+
+    def _say(self, rule: Rule, message: str, span: Span, help: str) -> None:
+        self._report(Diagnostic(rule, message, span.source, span, help))
+
+    def find(self, token: Token, span: Span) -> None:
+        """Look one reference up; a heading's is seen once for each of its notes."""
+        if span in self._told:
+            return
+        self._told.add(span)
+        address = str(token.attrs.get("src", ""))
+        notes_path = span.source.path
+        path = self._path(address, notes_path, span)
+        if path is None:
+            return
+        extension = posixpath.splitext(path)[1].lower()
+        if extension not in IMAGES | SOUNDS:
+            self._say(
+                rules.UNSUPPORTED_MEDIA,
+                f"`{path}` is of no kind that Anki shows or plays",
+                span,
+                "use " + " ".join(sorted(IMAGES | SOUNDS)),
+            )
+            return
+        if extension in IMAGES and not token.content.strip():
+            self._say(
+                rules.IMAGE_WITHOUT_ALT,
+                "the image has no text for those who cannot see it",
+                span,
+                f"say what it shows: ![…]({unquote(address)})",
+            )
+        media = self._by_path.get(path) or self._load(path, span)
+        if media is not None:
+            self._by_path[path] = media
+            self.found[notes_path, address] = media
+
+    def _path(self, address: str, notes_path: str, span: Span) -> str | None:
+        """The path from the source folder that an address names."""
+        if not address:
+            self._say(
+                rules.MISSING_MEDIA,
+                "the image names no file",
+                span,
+                "write its path: ![text](media/file.png)",
+            )
+            return None
+        plain = unicodedata.normalize("NFC", unquote(address))
+        if _ABSOLUTE.match(plain):
+            self._outside(plain, span)
+            return None
+        if _SCHEME.match(plain):
+            self._say(
+                rules.REMOTE_MEDIA,
+                f"`{plain[:60]}` would be fetched whenever the card is shown",
+                span,
+                "copy the file into the source folder and refer to it there",
+            )
+            return None
+        here = posixpath.dirname(notes_path.removeprefix(self._folder.shown))
+        path = posixpath.normpath(posixpath.join(here, plain))
+        if path.startswith("../") or path == "..":
+            self._outside(plain, span)
+            return None
+        return path
+
+    def _outside(self, plain: str, span: Span) -> None:
+        self._say(
+            rules.OUTSIDE_MEDIA,
+            f"`{plain}` lies outside the source folder",
+            span,
+            "copy the file into the source folder and refer to it by a path from here",
+        )
+
+    def _load(self, path: str, span: Span) -> MediaFile | None:
+        file = self._folder.files.get(path)
+        if file is None:
+            by_lower = {known.lower(): known for known in self._folder.files}
+            near = by_lower.get(path.lower())
+            near = near or next(iter(get_close_matches(path, self._folder.files, n=1)), None)
+            same = near is not None and near.lower() == path.lower()
+            self._say(
+                rules.MISSING_MEDIA,
+                f"there is no file `{path}` in the source folder",
+                span,
+                (f"write it as on the disk: `{near}`" if same else f"did you mean `{near}`?")
+                if near
+                else "add the file, or mend the path; it counts from the notes file",
+            )
+            return None
+        if file.content is None:
+            outside = "link" in file.problem
+            self._say(
+                rules.OUTSIDE_MEDIA if outside else rules.UNSUPPORTED_MEDIA,
+                f"`{path}` is {file.problem}",
+                span,
+                "copy the file itself into the source folder",
+            )
+            return None
+        if not file.content:
+            self._say(rules.MISSING_MEDIA, f"`{path}` is empty", span, "add the real file")
+            return None
+        return MediaFile(path, packaged_name(path, file.content), file.content)

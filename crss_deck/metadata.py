@@ -1,0 +1,98 @@
+"""A metadata comment -> entries, each with its place. Knows their form, not their meaning."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+from crss_deck import diagnostics as rules
+from crss_deck.diagnostics import Diagnostic, Related, Rule
+from crss_deck.inlines import METADATA_KEYS
+from crss_deck.manifest import suggestion
+from crss_deck.markdown import Metadata
+from crss_deck.source import Span
+
+FLAGS = ("reversed",)
+_ENTRY = re.compile(r"(?P<key>[^\s:]+)(?:(?P<colon>[ \t]*:)[ \t]*(?P<value>.*))?", re.DOTALL)
+
+
+class Entry(NamedTuple):
+    """One entry: its key, its value (None for a bare word), and the places of both."""
+
+    key: str
+    value: str | None
+    span: Span
+    value_span: Span
+
+
+def read_metadata(metadata: Metadata, report: Callable[[Diagnostic], None]) -> list[Entry]:
+    """The well-formed entries of a comment, in order; everything else is reported."""
+    source = metadata.span.source
+    entries: list[Entry] = []
+    first: dict[str, Span] = {}
+
+    def say(rule: Rule, message: str, span: Span, help: str, *also: Related) -> None:
+        report(Diagnostic(rule, message, source, span, help, also))
+
+    start = metadata.start
+    for part in re.split(r"[;\n]", source.text[metadata.start : metadata.end]):
+        begin = start + len(part) - len(part.lstrip())
+        start += len(part) + 1
+        text = part.strip()
+        if not text:
+            continue
+        span = source.span(begin, begin + len(text))
+        match = _ENTRY.fullmatch(text)
+        key = match.group("key") if match else text
+        if match is None or key not in METADATA_KEYS:
+            near = suggestion(key.lower(), METADATA_KEYS)
+            say(
+                rules.UNKNOWN_METADATA,
+                f"`{key}` is no metadata entry",
+                source.span(begin, begin + len(key)),
+                near or "known are " + ", ".join(METADATA_KEYS),
+            )
+            continue
+        value = match.group("value")
+        value_start = begin + (match.start("value") if value else len(key))
+        value_span = source.span(value_start if value else begin, begin + len(text))
+        if key in FLAGS and value is not None:
+            say(rules.METADATA_SYNTAX, f"`{key}` takes no value", span, f"write {key} alone")
+        elif key not in FLAGS and key != "type-in" and not value:
+            say(
+                rules.METADATA_SYNTAX,
+                f"`{key}` needs a value",
+                span,
+                f"write {key}: {_EXAMPLES[key]}",
+            )
+        elif key == "type-in" and value == "":
+            say(rules.METADATA_SYNTAX, "`type-in:` needs a text", span, "write type-in alone")
+        elif value and (bad := re.search(r"--|[<>]", value)):
+            say(
+                rules.METADATA_SYNTAX,
+                f"a value cannot hold `{bad.group()}`",
+                source.span(value_start + bad.start(), value_start + bad.end()),
+                "leave it out",
+            )
+        elif key in first and key != "allow":
+            say(
+                rules.DUPLICATE_METADATA,
+                f"`{key}` is given twice",
+                span,
+                "keep one of the two",
+                Related(first[key], "the first one is here"),
+            )
+        else:
+            first.setdefault(key, span)
+            entries.append(Entry(key, value, span, value_span))
+    return entries
+
+
+_EXAMPLES = {
+    "id": "a-short-name",
+    "was": "its-first-name",
+    "tags": "topic level::recall",
+    "claims": "X-1",
+    "allow": "rule-name (reason)",
+}

@@ -1,0 +1,424 @@
+"""Pieces of a notes file -> notes. Reads no files and renders nothing."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+from typing import NamedTuple
+
+from crss_deck import diagnostics as rules
+from crss_deck import labels
+from crss_deck.diagnostics import RULES, Diagnostic, Related, Rule, Severity
+from crss_deck.frontmatter import FrontMatter, Word, misplaced_front_matter, read_front_matter
+from crss_deck.inlines import ClozeDeletion
+from crss_deck.manifest import KEY, MAX_KEY_LENGTH, TAG, suggestion
+from crss_deck.markdown import (
+    Block,
+    Break,
+    Heading,
+    Label,
+    Markdown,
+    Metadata,
+    Piece,
+    parse_markdown,
+)
+from crss_deck.metadata import Entry, read_metadata
+from crss_deck.model import Allow, BasicNote, ClozeNote, Common, Note
+from crss_deck.source import Source, Span
+
+MAX_TAG_LENGTH = 100
+
+_OPENING = (labels.QUESTION, labels.CLOZE)
+_BACK = (labels.HINT, labels.EXTRA, labels.ACCEPT, labels.SOURCE)
+_CLAIM = re.compile(r"[A-Za-z0-9]+(?:[-._][A-Za-z0-9]+)*")
+_ALLOW = re.compile(r"([a-z-]+)\s*(?:\(([^)]*)\))?")
+
+Report = Callable[[Diagnostic], None]
+
+
+class TagUse(NamedTuple):
+    """A tag where it is written: for checks over the whole deck."""
+
+    tag: str
+    span: Span
+
+
+class NotesFile(NamedTuple):
+    """What one notes file holds."""
+
+    notes: list[Note]
+    tags: list[TagUse]
+    key_spans: list[tuple[str, Span]]
+    """Every name a note claims, `id` and `was`, with its place."""
+
+
+def parse_notes(source: Source, report: Report) -> NotesFile:
+    """Parse one notes file; every fault is reported, and what can be understood is returned."""
+    document = parse_markdown(source, report)
+    if document.front_matter is None:
+        misplaced_front_matter(source, report)
+        front_matter = FrontMatter()
+    else:
+        front_matter = read_front_matter(document.front_matter, report)
+    parser = _Parser(source, front_matter, report)
+    for piece in document.pieces:
+        parser.take(piece)
+    parser.end_note("the end of the file")
+    return NotesFile(parser.notes, parser.tags, parser.key_spans)
+
+
+class _Draft:
+    """A note while its pieces come in."""
+
+    def __init__(self, opening: str, span: Span, bare: bool) -> None:
+        self.opening = opening
+        self.bare = bare
+        self.span = span
+        self.fields: dict[str, list[Block]] = {opening: []}
+        self.labels: dict[str, Span] = {opening: span}
+        self.current = opening
+        self.entries: list[Entry] = []
+
+    def extend(self, span: Span) -> None:
+        self.span = self.span._replace(end=max(self.span.end, span.end))
+
+
+class _Parser:
+    def __init__(self, source: Source, front_matter: FrontMatter, report: Report) -> None:
+        self._source = source
+        self._front_matter = front_matter
+        self._report = report
+        self._draft: _Draft | None = None
+        self._ended_by = ""
+        self._path: list[Heading] = []
+        self.notes: list[Note] = []
+        self.tags: list[TagUse] = []
+        self.key_spans: list[tuple[str, Span]] = []
+        self._file_tags = self._checked_tags(front_matter.tags)
+
+    def _say(self, rule: Rule, message: str, span: Span, help: str = "", *also: Related) -> None:
+        self._report(Diagnostic(rule, message, self._source, span, help, also))
+
+    # -- one piece after another
+
+    def take(self, piece: Piece) -> None:
+        """Take the next piece: it opens a note, belongs to the open one, or ends it."""
+        match piece:
+            case Label():
+                self._label(piece)
+            case Block():
+                self._block(piece)
+            case Metadata():
+                self._metadata(piece)
+            case Heading():
+                self.end_note("the heading", piece.span)
+                self._path = [h for h in self._path if h.level < piece.level] + [piece]
+            case Break():
+                self.end_note("the thematic break", piece.span)
+
+    def _label(self, label: Label) -> None:
+        name = label.name
+        if name in _OPENING:
+            self.end_note("the next note")
+            self._draft = _Draft(name, label.span, bare=False)
+            return
+        draft = self._draft
+        if draft is None:
+            ended = (
+                f": {self._ended_by} ended the note above" if self.notes and self._ended_by else ""
+            )
+            self._say(
+                rules.LABEL_WITHOUT_NOTE,
+                f"`{name}:` has no note to belong to{ended}",
+                label.span,
+                "open a note with `Q:` or `C:` first",
+            )
+            return
+        if name == labels.ANSWER and draft.opening == labels.CLOZE:
+            self._say(
+                rules.LABEL_OF_OTHER_KIND,
+                "a cloze note has no answer: what its clozes hide is the answer",
+                label.span,
+                "write `Extra:` for text on the back, or open a note with `Q:`",
+                Related(draft.labels[draft.opening], "the cloze note begins here"),
+            )
+            name = labels.EXTRA
+        if name in draft.labels:
+            self._say(
+                rules.DUPLICATE_LABEL,
+                f"this note has `{name}:` twice",
+                label.span,
+                "join the two, or close the note above with its comment or ---",
+                Related(draft.labels[name], "the first one is here"),
+            )
+        else:
+            draft.labels[name] = label.span
+        draft.fields.setdefault(name, [])
+        draft.current = name
+        draft.extend(label.span)
+
+    def _block(self, block: Block) -> None:
+        draft = self._draft
+        if draft is not None and (not draft.bare or draft.current != draft.opening):
+            draft.fields[draft.current].append(block)
+            draft.extend(block.span)
+            if block.has_cloze_marks and draft.current != labels.CLOZE:
+                self._stray(block, draft)
+        elif block.has_cloze_marks:
+            self.end_note("the next note")
+            self._draft = _Draft(labels.CLOZE, block.span, bare=True)
+            self._draft.fields[labels.CLOZE].append(block)
+        else:
+            self.end_note("the paragraph" if block.kind == "paragraph" else "the block", block.span)
+
+    def _stray(self, block: Block, draft: _Draft) -> None:
+        spans = [deletion.span for deletion in block.deletions] or [block.span]
+        self._say(
+            rules.STRAY_CLOZE,
+            f"a cloze in the field `{draft.current}:` hides nothing",
+            spans[0],
+            "close the note above with its comment or `---`, or open a cloze note with `C:`",
+            Related(draft.labels[draft.current], "the field begins here"),
+        )
+
+    def _metadata(self, metadata: Metadata) -> None:
+        draft = self._draft
+        if draft is None:
+            if not self.notes and not self._ended_by:
+                why = "before any note"
+            elif self._ended_by == "a metadata comment":
+                why = "under a note that has one already"
+            elif self._ended_by:
+                why = f"under no note: {self._ended_by} ended the note above"
+                if not self.notes:
+                    why = f"under no note, but under {self._ended_by}"
+            self._say(
+                rules.MISPLACED_METADATA,
+                f"metadata stands {why}",
+                metadata.span,
+                "put it under its note",
+            )
+            return
+        draft.entries = read_metadata(metadata, self._report)
+        draft.extend(metadata.span)
+        self.end_note("a metadata comment")
+
+    # -- a whole note
+
+    def end_note(self, ended_by: str, place: Span | None = None) -> None:
+        """Close the open note, if any, and check it as a whole."""
+        where = f" in line {place.location.line}" if place else ""
+        self._ended_by = f"{ended_by}{where}"
+        draft, self._draft = self._draft, None
+        if draft is None:
+            return
+        for name, blocks in draft.fields.items():
+            if not _visible(blocks):
+                self._say(
+                    rules.EMPTY_FIELD,
+                    f"the field `{name}:` is empty",
+                    draft.labels[name],
+                    "write its text behind the label or on the lines below it",
+                )
+        if draft.opening == labels.QUESTION:
+            self._end_basic(draft)
+        else:
+            self._end_cloze(draft)
+
+    def _end_basic(self, draft: _Draft) -> None:
+        if labels.ANSWER not in draft.labels:
+            self._say(
+                rules.QUESTION_WITHOUT_ANSWER,
+                "the question has no answer",
+                draft.labels[labels.QUESTION],
+                "add a line `A: …` below it",
+            )
+        entries = {entry.key: entry for entry in draft.entries}
+        common = self._common(draft)
+        back = tuple(draft.fields.get(labels.ANSWER, ()))
+        type_in = ""
+        if "type-in" in entries:
+            type_in = self._answer_to_type(entries["type-in"], back)
+        front = tuple(draft.fields[labels.QUESTION])
+        self.notes.append(BasicNote(common, front, back, "reversed" in entries, type_in))
+
+    def _answer_to_type(self, entry: Entry, back: Markdown) -> str:
+        if entry.value:
+            return entry.value
+        line = _plain_line(back)
+        if not line:
+            self._say(
+                rules.TYPE_IN_ANSWER,
+                "the answer is not one plain line that could be typed",
+                entry.span,
+                "name the text to type: `type-in: the text`",
+            )
+        return line
+
+    def _end_cloze(self, draft: _Draft) -> None:
+        blocks = tuple(draft.fields[labels.CLOZE])
+        deletions: list[ClozeDeletion] = [d for block in blocks for d in block.deletions]
+        marks = any(block.has_cloze_marks for block in blocks)
+        if not deletions and not marks and _visible(blocks):
+            self._say(
+                rules.CLOZE_WITHOUT_DELETION,
+                "the cloze note hides nothing",
+                self._source.span(draft.span.start, blocks[-1].span.end),
+                "mark the words to hide: {{c1::like this}}",
+            )
+        entries = {entry.key: entry for entry in draft.entries}
+        if "reversed" in entries:
+            self._say(
+                rules.REVERSED_CLOZE,
+                "a cloze note has no other side to ask",
+                entries["reversed"].span,
+                "remove it, or write the note as `Q:` and `A:`",
+            )
+        typing = entries.get("type-in")
+        if typing is not None and typing.value:
+            self._say(
+                rules.TYPE_IN_ANSWER,
+                "in a cloze note the learner types what the cloze hides",
+                typing.span,
+                "write type-in alone",
+            )
+        common = self._common(draft)
+        deletions.sort(key=lambda deletion: deletion.span.start)
+        self.notes.append(ClozeNote(common, blocks, tuple(deletions), typing is not None))
+
+    def _common(self, draft: _Draft) -> Common:
+        entries = {entry.key: entry for entry in draft.entries}
+        key = self._key(entries.get("id"))
+        was = self._key(entries.get("was"))
+        own_tags: tuple[str, ...] = ()
+        claims: tuple[str, ...] = ()
+        if "tags" in entries:
+            own_tags = self._checked_tags(_words(entries["tags"]))
+        if "claims" in entries:
+            claims = self._claims(entries["claims"])
+        fields = draft.fields
+        return Common(
+            key=key,
+            origin=was or key,
+            span=draft.span,
+            has_id=bool(key),
+            hint=tuple(fields.get(labels.HINT, ())),
+            extra=tuple(fields.get(labels.EXTRA, ())),
+            accept=tuple(fields.get(labels.ACCEPT, ())),
+            citation=tuple(fields.get(labels.SOURCE, ())),
+            file_citation=self._front_matter.citation,
+            context=tuple(self._path),
+            tags=tuple(dict.fromkeys(self._file_tags + own_tags)),
+            claims=claims,
+            subdeck=self._front_matter.subdeck,
+            allows=tuple(
+                allow
+                for entry in draft.entries
+                if entry.key == "allow" and (allow := self._allow(entry))
+            ),
+        )
+
+    # -- values of entries
+
+    def _key(self, entry: Entry | None) -> str:
+        if entry is None or not entry.value:
+            return ""
+        key = entry.value
+        if KEY.fullmatch(key) and len(key) <= MAX_KEY_LENGTH:
+            self.key_spans.append((key, entry.value_span))
+            return key
+        slug = re.sub(r"[^a-z0-9]+", "-", key.lower()).strip("-")[:MAX_KEY_LENGTH].strip("-")
+        self._say(
+            rules.INVALID_KEY,
+            f"`{entry.key}` must be lower-case words joined by hyphens,"
+            f" at most {MAX_KEY_LENGTH} characters",
+            entry.value_span,
+            f"write {entry.key}: {slug or 'a-short-name'}",
+        )
+        return ""
+
+    def _checked_tags(self, words: tuple[Word, ...]) -> tuple[str, ...]:
+        good = []
+        for word in words:
+            tag = unicodedata.normalize("NFC", word.text)
+            if TAG.fullmatch(tag) and len(tag) <= MAX_TAG_LENGTH:
+                good.append(tag)
+                self.tags.append(TagUse(tag, word.span))
+            else:
+                better = re.sub(r"[^\w-]+", "-", tag).strip("-")[:MAX_TAG_LENGTH]
+                self._say(
+                    rules.INVALID_TAG,
+                    f"`{tag}` is no tag: letters, digits, `_`, `-` and single dots,"
+                    f" parts joined by `::`, at most {MAX_TAG_LENGTH} characters",
+                    word.span,
+                    f"write {better or 'topic'}",
+                )
+        return tuple(good)
+
+    def _claims(self, entry: Entry) -> tuple[str, ...]:
+        claims = []
+        for word in _words(entry):
+            if _CLAIM.fullmatch(word.text):
+                claims.append(word.text)
+            else:
+                self._say(
+                    rules.INVALID_CLAIM,
+                    f"`{word.text}` is no claim: letters and digits joined by hyphens or dots",
+                    word.span,
+                    "separate claims by spaces: claims: X-1 X-2",
+                )
+        return tuple(dict.fromkeys(claims))
+
+    def _allow(self, entry: Entry) -> Allow | None:
+        match = _ALLOW.fullmatch(entry.value or "")
+        name = match.group(1) if match else ""
+        rule = RULES.get(name)
+        if match is None or not (match.group(2) or "").strip():
+            message, help = (
+                "an allow names one rule and gives a reason",
+                (f"write allow: {name or 'rule-name'} (the reason)"),
+            )
+        elif rule is None:
+            message, help = f"there is no rule `{name}`", suggestion(name, RULES) or "see the docs"
+        elif rule.severity is Severity.ERROR:
+            message, help = f"`{name}` is an error and cannot be allowed", "mend what it finds"
+        else:
+            return Allow(name, (match.group(2) or "").strip(), entry.span)
+        self._say(rules.INVALID_ALLOW, message, entry.value_span, help)
+        return None
+
+
+def _words(entry: Entry) -> tuple[Word, ...]:
+    source, start = entry.span.source, entry.value_span.start
+    return tuple(
+        Word(m.group(), source.span(start + m.start(), start + m.end()))
+        for m in re.finditer(r"\S+", entry.value or "")
+    )
+
+
+_VISIBLE = ("text", "text_special", "code_inline", "math_inline", "math_inline_double", "image")
+
+
+def _visible(blocks: tuple[Block, ...] | list[Block]) -> bool:
+    """Whether anything of the blocks shows on a card: comments and blanks do not."""
+    for block in blocks:
+        for token in block.tokens:
+            if token.type in ("fence", "math_block", "code_block") and token.content.strip():
+                return True
+            for child in token.children or ():
+                if child.type in _VISIBLE and (child.content.strip() or child.type == "image"):
+                    return True
+                if child.type in ("cloze_open", "braces_open"):
+                    return True
+    return False
+
+
+def _plain_line(blocks: Markdown) -> str:
+    """The text of a single paragraph that is one line of plain text; else an empty string."""
+    if len(blocks) != 1 or blocks[0].kind != "paragraph":
+        return ""
+    children = blocks[0].tokens[1].children or []
+    if any(child.type not in ("text", "text_special") for child in children):
+        return ""
+    return "".join(child.content for child in children).strip()

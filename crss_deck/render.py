@@ -1,0 +1,123 @@
+"""Deck -> Package: final field HTML, GUIDs, cards. Knows neither genanki nor zip nor paths."""
+
+from __future__ import annotations
+
+from crss_deck.identity import note_guid
+from crss_deck.lowering import context_html, escape, escape_prose, field_html
+from crss_deck.manifest import Manifest
+from crss_deck.model import BasicNote, ClozeNote, Common, Deck, Note
+from crss_deck.note_types import BASIC_FIELDS, CLOZE_FIELDS, FORWARD, REVERSE, NoteType, note_types
+from crss_deck.package import Package, PackagedDeck, PackagedMedia, RenderedNote
+
+DUE_STEP = 10
+"""New cards are asked in steps of ten, so that a later release can slot notes in between."""
+MAX_DUE = 999_999
+
+
+def render_deck(deck: Deck, modified: int) -> Package:
+    """Render a checked deck; every note and note type is dated `modified`, in seconds."""
+    basic, cloze = note_types(deck.manifest, modified)
+    step = max(1, min(DUE_STEP, MAX_DUE // max(1, len(deck.notes))))
+    names = {key: media.name for key, media in deck.media.items()}
+    notes = [
+        _Renderer(deck.manifest, names, note).render(
+            basic if isinstance(note, BasicNote) else cloze, min(MAX_DUE, number * step), modified
+        )
+        for number, note in enumerate(deck.notes, 1)
+    ]
+    media = {file.name: file.content for file in deck.media.values()}
+    root = PackagedDeck(deck.manifest.name, _description(deck))
+    subdecks = sorted({note.deck for note in notes} - {deck.manifest.name})
+    used = {note.note_type.id for note in notes}
+    return Package(
+        decks=(root, *(PackagedDeck(name) for name in subdecks)),
+        note_types=tuple(each for each in (basic, cloze) if each.id in used),
+        notes=tuple(notes),
+        media=tuple(PackagedMedia(name, media[name]) for name in sorted(media)),
+        stamp=modified,
+    )
+
+
+class _Renderer:
+    """Renders one note."""
+
+    def __init__(self, manifest: Manifest, names: dict[tuple[str, str], str], note: Note) -> None:
+        self._manifest = manifest
+        self._note = note
+        path = note.common.span.source.path
+        self._media_name = lambda address: names[path, address]
+
+    def render(self, note_type: NoteType, due: int, modified: int) -> RenderedNote:
+        """The note as Anki stores it."""
+        note = self._note
+        common = note.common
+        key = f"{self._manifest.id}/{common.key}"
+        shared = {
+            "Hint": field_html(common.hint, self._media_name),
+            "Extra": field_html(common.extra, self._media_name),
+            "Accept": field_html(common.accept, self._media_name),
+            "Source": self._citation(common),
+            "Context": context_html(common.context, self._media_name),
+            "Key": key,
+        }
+        match note:
+            case BasicNote():
+                shared["Front"] = field_html(note.front, self._media_name)
+                shared["Back"] = field_html(note.back, self._media_name)
+                shared["Reversed"] = "1" if note.reversed else ""
+                shared["TypeIn"] = escape(note.type_in)
+                fields = tuple(shared.get(field.name, "") for field in BASIC_FIELDS)
+                cards: tuple[int, ...] = (FORWARD, REVERSE) if note.reversed else (FORWARD,)
+            case ClozeNote():
+                shared["Text"] = field_html(note.text, self._media_name)
+                shared["TypeIn"] = "1" if note.type_in else ""
+                fields = tuple(shared.get(field.name, "") for field in CLOZE_FIELDS)
+                # Anki's rule: a card for each number of a closed cloze, nested ones included.
+                cards = tuple(sorted({deletion.number - 1 for deletion in note.deletions}))
+        return RenderedNote(
+            guid=note_guid(self._manifest.id, common.origin),
+            note_type=note_type,
+            deck="::".join(filter(None, (self._manifest.name, common.subdeck))),
+            fields=fields,
+            tags=tuple(sorted(f"{self._manifest.tag_root}::{tag}" for tag in common.tags)),
+            cards=cards,
+            due=due,
+            modified=modified,
+        )
+
+    def _citation(self, common: Common) -> str:
+        own = field_html(common.citation, self._media_name)
+        return " · ".join(filter(None, (escape_prose(common.file_citation), own)))
+
+
+def _description(deck: Deck) -> str:
+    """The deck's overview page: the author's Markdown, and a line with version and origin."""
+    manifest = deck.manifest
+    about = [f"Version {manifest.version}"]
+    if manifest.authors:
+        about.append("by " + ", ".join(manifest.authors))
+    if manifest.license:
+        about.append(f"license {manifest.license}")
+    if manifest.source_title:
+        title = manifest.source_title
+        about.append(
+            f"from [{title}]({manifest.source_url})" if manifest.source_url else f"from “{title}”"
+        )
+    about += [
+        f"[{name}]({address})"
+        for name, address in (("homepage", manifest.homepage), ("repository", manifest.repository))
+        if address
+    ]
+    own = deck.description.text.strip() if deck.description else ""
+    return "\n\n".join(filter(None, (own, " · ".join(about))))
+
+
+def with_version(package: Package, manifest: Manifest, version: str) -> Package:
+    """The package with a fuller version (a draft's) in the deck's description."""
+    root, *others = package.decks
+    text = f"Version {manifest.version}"
+    before, found, after = root.description.rpartition(text)
+    assert found
+    return package._replace(
+        decks=(root._replace(description=f"{before}Version {version}{after}"), *others)
+    )
