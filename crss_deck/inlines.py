@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import islice
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -66,7 +67,7 @@ _TILDE = re.compile(r"(?<![~\w])~(?=[^\s~])[^~\n]*[^\s~]~(?![~\w])|(?<![~\w])~[^
 _LATEX = re.compile(r"\[/?latex\]|\[/?\${1,2}\]", re.IGNORECASE)
 _SOUND = re.compile(r"\[(?:sound|anki):[^\]\n]*\]", re.IGNORECASE)
 _LINK = re.compile(r"(?:https?://[^/?#\s]+|mailto:[^\s@]+@[^\s@]|tel:[+0-9])", re.IGNORECASE)
-_PROSE = re.compile(r"[^\W\d_]{2,}[\s,.;:'’-]+(?:[\w,.;:'’-]*\s+)*[^\W\d_]{2,}")
+_WORD = re.compile(r"[^\W\d_]{2,}")
 _PROSE_ONLY = re.compile(r"[\w\s.,;:'’\"!?%/()-]*")
 _TEX = re.compile(r"\\(.)|[{}%]", re.DOTALL)
 
@@ -88,11 +89,14 @@ class InlineChecker:
         self._places = places
         self._children = children
         self._stack: list[_Frame] = []
+        self._clozes: list[Token] = []  # the opening tokens among them
         self._hints: dict[int, Token] = {}  # separators by id() of their opening token
         self._filled: set[tuple[int, bool]] = set()
         self._deletions: list[ClozeDeletion] = []
         self._escaped_bracket: dict[str, Token] = {}
+        self._foreign_tags: set[str] = set()
         for index, token in enumerate(children):
+            self._index = index
             kind = token.type
             if kind in ("text", "text_special"):
                 self._text(token)
@@ -113,11 +117,11 @@ class InlineChecker:
                 self._math(token)
             elif kind == "code_inline":
                 self._fill()
-                self._code(token, index)
+                self._code(token)
             elif token.nesting == 1:
                 if kind == "link_open":
-                    self._link(token, index)
-                self._stack.append(_Frame(kind, token))
+                    self._link(token)
+                self._push(kind, token)
             elif token.nesting == -1:
                 self._end_markup(token)
         for frame in self._stack:
@@ -212,18 +216,25 @@ class InlineChecker:
 
     # -- clozes
 
-    def _top_cloze(self) -> Token | None:
-        return next((f.token for f in reversed(self._stack) if f.kind == "cloze"), None)
+    def _push(self, kind: str, token: Token, number: int = 0) -> None:
+        self._stack.append(_Frame(kind, token, number))
+        if kind == "cloze":
+            self._clozes.append(token)
+
+    def _pop(self) -> _Frame:
+        frame = self._stack.pop()
+        if frame.kind == "cloze":
+            self._clozes.pop()
+        return frame
 
     def _fill(self) -> None:
         """Something visible stands in every open cloze, in its answer or its hint."""
-        for frame in self._stack:
-            if frame.kind == "cloze":
-                self._filled.add((id(frame.token), id(frame.token) in self._hints))
+        for opening in self._clozes:
+            self._filled.add((id(opening), id(opening) in self._hints))
 
     def _open(self, token: Token, hides: bool) -> None:
         number = int(token.info[:9])
-        span = self._span(token)
+        token.meta["span"] = span = self._span(token)
         if not hides:
             self._say(
                 rules.CLOZE_IN_LITERAL,
@@ -264,7 +275,7 @@ class InlineChecker:
                 "split the note",
             )
         self._fill()
-        self._stack.append(_Frame("cloze", token, number))
+        self._push("cloze", token, number)
 
     def _separate(self, token: Token) -> None:
         top = self._stack[-1] if self._stack else None
@@ -276,7 +287,7 @@ class InlineChecker:
 
     def _close(self, token: Token) -> None:
         start, end = token.meta["at"]
-        depth = sum(frame.kind == "cloze" for frame in self._stack)
+        depth = len(self._clozes)
         count = end - start
         if count % 2 or (count > 2 and count // 2 > depth):
             self._say(
@@ -299,9 +310,9 @@ class InlineChecker:
 
     def _close_one(self, end: int) -> None:
         while self._stack and self._stack[-1].kind != "cloze":
-            frame = self._stack.pop()
-            self._overlap(self._top_cloze(), frame.token)
-        frame = self._stack.pop()
+            frame = self._pop()
+            self._overlap(self._clozes[-1], frame.token)
+        frame = self._pop()
         opening = frame.token
         separator = self._hints.pop(id(opening), None)
         start = self._places(opening.meta["at"][0])
@@ -328,15 +339,14 @@ class InlineChecker:
             )
         self._deletions.append(ClozeDeletion(frame.number, text, hint, span))
 
-    def _overlap(self, cloze: Token | None, markup: Token) -> None:
-        if cloze is not None:
-            self._say(
-                rules.CROSSING_CLOZE,
-                f"a cloze and {_name(markup)} overlap: each must lie wholly inside the other",
-                self._span(cloze),
-                "open and close both at one level, for example **{{c1::answer}}**",
-                Related(self._span(markup), "the other one is here"),
-            )
+    def _overlap(self, cloze: Token, markup: Token) -> None:
+        self._say(
+            rules.CROSSING_CLOZE,
+            f"a cloze and {_name(markup)} overlap: one must lie wholly inside the other",
+            self._span(cloze),
+            "open and close both at one level, for example **{{c1::answer}}**",
+            Related(self._span(markup), "the other one is here"),
+        )
 
     def _left_open(self, frame: _Frame) -> None:
         if frame.kind == "cloze":
@@ -353,7 +363,7 @@ class InlineChecker:
         """`{{` or more that open no well-formed cloze: say what they probably were meant to be."""
         start, end = token.meta["at"]
         self._fill()
-        span = self._span(token)
+        token.meta["span"] = span = self._span(token)
         if end - start > 2:
             self._say(
                 rules.BRACE_RUN,
@@ -362,35 +372,32 @@ class InlineChecker:
                 r"write \{ for each literal brace",
             )
             return
-        # The content up to the end of the paragraph, as written.
-        rest = self._source.text[
-            span.start : self._source.text.find("\n\n", span.start) + 1 or None
-        ]
-        bare, near = _BARE_CLOZE.match(rest), _NEAR_CLOZE.match(rest)
+        text = self._source.text
+        bare, near = _BARE_CLOZE.match(text, span.start), _NEAR_CLOZE.match(text, span.start)
         if bare and bare.group(1):
             self._say(
                 rules.UNNUMBERED_CLOZE,
                 "a cloze number is written with a c before it",
-                Span(self._source, span.start, span.start + bare.end()),
+                Span(self._source, span.start, bare.end()),
                 f"write {{{{c{bare.group(1)}::{bare.group(2)}}}}}",
             )
-            self._skip_close(token)
+            self._skip_close()
         elif near:
             self._say(
                 rules.MISSPELT_CLOZE,
                 f"`{near.group()}` does not open a cloze",
-                Span(self._source, span.start, span.start + near.end()),
+                Span(self._source, span.start, near.end()),
                 "write {{c1::answer}}: a small c, one number, two colons, no spaces",
             )
-            self._skip_close(token)
-        elif bare and not _TEMPLATE.match(rest):
+            self._skip_close()
+        elif bare and not _TEMPLATE.match(text, span.start):
             self._say(
                 rules.UNNUMBERED_CLOZE,
                 "the cloze has no number, and numbers are never made up: they carry study progress",
-                Span(self._source, span.start, span.start + bare.end()),
+                Span(self._source, span.start, bare.end()),
                 f"write {{{{c1::{bare.group(2).strip()}}}}}; for literal braces write \\{{{{",
             )
-            self._skip_close(token)
+            self._skip_close()
         else:
             self._say(
                 rules.LITERAL_BRACES,
@@ -398,17 +405,14 @@ class InlineChecker:
                 span,
                 r"write \{{ for literal braces, or {{c1::answer}} for a cloze",
             )
-            self._skip_close(token)
+            self._skip_close()
 
-    def _skip_close(self, opening: Token) -> None:
-        """Take the `}}` that belongs to a faulty `{{` for text, so that one fault is said once."""
-        after = False
-        for token in self._children:
-            if token is opening:
-                after = True
-            elif after and token.type == "cloze_open":
+    def _skip_close(self) -> None:
+        """Take the next `}}` for text: it belongs to a mark that was reported just now."""
+        for token in islice(self._children, self._index + 1, None):
+            if token.type == "cloze_open":
                 return
-            elif after and token.type == "cloze_close":
+            if token.type == "cloze_close":
                 if token.content == "}}":
                     token.type = "text"
                 return
@@ -418,25 +422,15 @@ class InlineChecker:
     def _end_markup(self, token: Token) -> None:
         kind = token.type.replace("_close", "_open")
         while self._stack and self._stack[-1].kind != kind:
-            frame = self._stack.pop()
+            frame = self._pop()
             if frame.kind == "cloze":
                 opener = next((f.token for f in reversed(self._stack) if f.kind == kind), token)
                 self._overlap(frame.token, opener)
-                self._drop_close(token)
+                self._skip_close()
             elif frame.kind == "html":
                 self._unbalanced(frame.token)
         if self._stack:
-            self._stack.pop()
-
-    def _drop_close(self, after: Token) -> None:
-        """The `}}` of a cloze already reported as overlapping: not a second fault."""
-        seen = False
-        for token in self._children:
-            if token is after:
-                seen = True
-            elif seen and token.type == "cloze_close":
-                token.type = "text"
-                return
+            self._pop()
 
     def _html(self, token: Token) -> None:
         content = token.content
@@ -447,6 +441,11 @@ class InlineChecker:
         name = match.group(2).lower() if match else ""
         if match is None or name not in INLINE_TAGS:
             tag = re.match(r"</?([A-Za-z][A-Za-z0-9-]*)", content)
+            self._fill()
+            if content.startswith("</") and tag and tag.group(1).lower() in self._foreign_tags:
+                return  # said at the opening tag
+            if tag:
+                self._foreign_tags.add(tag.group(1).lower())
             known = tag is not None and tag.group(1).lower() in INLINE_TAGS
             self._say(
                 rules.RAW_HTML,
@@ -457,7 +456,6 @@ class InlineChecker:
                 r"allowed are " + " ".join(sorted(INLINE_TAGS)) + r" without attributes;"
                 r" use Markdown for the rest, and write \< for a literal <",
             )
-            self._fill()
             return
         closing, self_closing = match.group(1), match.group(3)
         if name == "br":
@@ -466,22 +464,25 @@ class InlineChecker:
         elif self_closing:
             self._unbalanced(token)
         elif not closing:
-            self._stack.append(_Frame("html", token))
+            self._push("html", token)
         else:
             self._end_html(token, name)
 
     def _end_html(self, token: Token, name: str) -> None:
-        for depth, frame in enumerate(reversed(self._stack)):
+        if not any(
+            frame.kind == "html" and _tag_name(frame.token) == name for frame in self._stack
+        ):
+            self._unbalanced(token)
+            return
+        while True:
+            frame = self._pop()
             if frame.kind == "html" and _tag_name(frame.token) == name:
-                for inner in self._stack[len(self._stack) - depth :]:
-                    if inner.kind == "cloze":
-                        self._overlap(inner.token, frame.token)
-                        self._drop_close(token)
-                    else:
-                        self._unbalanced(inner.token)
-                del self._stack[len(self._stack) - depth - 1 :]
                 return
-        self._unbalanced(token)
+            if frame.kind == "cloze":
+                self._overlap(frame.token, token)
+                self._skip_close()
+            else:
+                self._unbalanced(frame.token)
 
     def _unbalanced(self, token: Token) -> None:
         if token.type == "html_inline":
@@ -517,10 +518,12 @@ class InlineChecker:
         self._attribute(token, "title", span)
         self._attribute(token, "src", span)
 
-    def _link(self, token: Token, index: int) -> None:
+    def _link(self, token: Token) -> None:
         span = self._span(token)
         href = str(token.attrs.get("href", ""))
-        if token.markup == "autolink" and _CLOZE_TEXT.search(self._children[index + 1].content):
+        if token.markup == "autolink" and _CLOZE_TEXT.search(
+            self._children[self._index + 1].content
+        ):
             self._in_literal("an address between < and >", span)
         elif self._attribute(token, "title", span) or self._attribute(token, "href", span):
             return
@@ -550,7 +553,8 @@ class InlineChecker:
             "put the cloze around the whole link or formula",
         )
 
-    def _code(self, token: Token, index: int) -> None:
+    def _code(self, token: Token) -> None:
+        index = self._index
         before = self._children[index - 1] if index else None
         after = self._children[index + 1] if index + 1 < len(self._children) else None
         if (
@@ -585,7 +589,8 @@ class InlineChecker:
             )
         else:
             check_math(content, span, self._report)
-            if "$" not in content and _PROSE_ONLY.fullmatch(content) and _PROSE.search(content):
+            words = sum(bool(_WORD.search(word)) for word in content.split())
+            if words > 1 and _PROSE_ONLY.fullmatch(content):
                 self._say(
                     rules.PROSE_MATH,
                     "this would be set as a formula, but holds only words",

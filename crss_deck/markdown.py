@@ -31,8 +31,8 @@ class Block(NamedTuple):
     tokens: list[Token]
     span: Span
     deletions: tuple[ClozeDeletion, ...] = ()
-    has_cloze_marks: bool = False
-    """Whether it holds anything that opens a cloze, well-formed or not."""
+    cloze_mark: Span | None = None
+    """The first thing in it that opens a cloze, well-formed or not."""
 
 
 Markdown = tuple[Block, ...]
@@ -200,13 +200,13 @@ class _Reader:
         elif kind == "paragraph_open":
             self._paragraph(tokens, span)
         else:
-            deletions, marks = self._inside(tokens, span)
+            deletions, mark = self._inside(tokens, span)
             if kind == "heading_open":
                 block = Block("heading", tokens, span)
                 self._pieces.append(Heading(int(tokens[0].tag[1]), block, span))
             else:
                 name = kind.removesuffix("_open")
-                self._pieces.append(Block(name, tokens, span, tuple(deletions), marks))
+                self._pieces.append(Block(name, tokens, span, tuple(deletions), mark))
 
     def _paragraph(self, tokens: list[Token], span: Span) -> None:
         inline = tokens[1]
@@ -214,12 +214,12 @@ class _Reader:
         marks: dict[int, LabelMark] = {}
         position = 0
         for index, line in enumerate(inline.content.split("\n")):
-            mark = read_label(line)
-            if mark is not None and not mark.reserved:
+            label_mark = read_label(line)
+            if label_mark is not None and not label_mark.reserved:
                 offset = places(position)
                 if self._source.location(offset).column == 1:
-                    marks[position] = mark
-                    self._label_line(line, mark, offset)
+                    marks[position] = label_mark
+                    self._label_line(line, label_mark, offset)
             self._numbered(line, index, places, position)
             position += len(line) + 1
         children, deletions = self._parse_inline(inline, places, marks, "")
@@ -230,8 +230,8 @@ class _Reader:
             else:
                 groups[-1][1].append(token)
         if len(groups) == 1:
-            has_marks = any(t.type in ("cloze_open", "braces_open") for t in children)
-            self._pieces.append(Block("paragraph", tokens, span, tuple(deletions), has_marks))
+            mark = _cloze_mark(children)
+            self._pieces.append(Block("paragraph", tokens, span, tuple(deletions), mark))
             return
         for number, (label, group) in enumerate(groups):
             end = places(_start(groups[number + 1][0])) if number + 1 < len(groups) else span.end
@@ -262,9 +262,9 @@ class _Reader:
         """The part of a paragraph between two labels, as a paragraph of its own."""
         inline = Token("inline", "", 0, children=children, level=1)
         found = tuple(d for d in deletions if start <= d.span.start < end)
-        marks = any(token.type in ("cloze_open", "braces_open") for token in children)
         span = self._source.span(start, end)
-        return Block("paragraph", [tokens[0], inline, tokens[-1]], span, found, marks)
+        part = [tokens[0], inline, tokens[-1]]
+        return Block("paragraph", part, span, found, _cloze_mark(children))
 
     def _label_line(self, line: str, mark: LabelMark, offset: int) -> None:
         if mark.fault:
@@ -403,9 +403,10 @@ class _Reader:
 
     # -- everything inside a heading, list, quote, table, fence or formula
 
-    def _inside(self, tokens: list[Token], span: Span) -> tuple[list[ClozeDeletion], bool]:
+    def _inside(self, tokens: list[Token], span: Span) -> tuple[list[ClozeDeletion], Span | None]:
         deletions: list[ClozeDeletion] = []
-        marks = deep = False
+        mark: Span | None = None
+        deep = False
         containers: list[str] = []
         cells: Iterator[Places] = iter(())
         first_cell = True
@@ -438,7 +439,7 @@ class _Reader:
                     token, places, {}, place, hides="heading_open" not in containers
                 )
                 deletions += found
-                marks = marks or any(t.type in ("cloze_open", "braces_open") for t in children)
+                mark = mark or _cloze_mark(children)
             elif kind == "html_block":
                 self._html_block(token, top=False)
             elif kind == "fence":
@@ -454,7 +455,7 @@ class _Reader:
                     block.end,
                     "use a fence (```) for code, or remove the indentation",
                 )
-        return deletions, marks
+        return deletions, mark
 
     def _paragraph_inside(self, token: Token, places: Places, containers: list[str]) -> str:
         inner = [kind for kind in containers if kind in ("blockquote_open", "list_item_open")]
@@ -651,6 +652,15 @@ class _Reader:
 def _start(token: Token | None) -> int:
     assert token is not None
     return int(token.meta["at"][0])
+
+
+def _cloze_mark(children: list[Token]) -> Span | None:
+    """The place of the first token that opens a cloze, or was meant to."""
+    for token in children:
+        if token.type in ("cloze_open", "braces_open"):
+            span: Span = token.meta["span"]
+            return span
+    return None
 
 
 def _without_outer_breaks(tokens: list[Token]) -> list[Token]:

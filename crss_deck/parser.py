@@ -163,21 +163,20 @@ class _Parser:
         if draft is not None and (not draft.bare or draft.current != draft.opening):
             draft.fields[draft.current].append(block)
             draft.extend(block.span)
-            if block.has_cloze_marks and draft.current != labels.CLOZE:
-                self._stray(block, draft)
-        elif block.has_cloze_marks:
+            if block.cloze_mark is not None and draft.current != labels.CLOZE:
+                self._stray(block.cloze_mark, draft)
+        elif block.cloze_mark is not None:
             self.end_note("the next note")
             self._draft = _Draft(labels.CLOZE, block.span, bare=True)
             self._draft.fields[labels.CLOZE].append(block)
         else:
             self.end_note("the paragraph" if block.kind == "paragraph" else "the block", block.span)
 
-    def _stray(self, block: Block, draft: _Draft) -> None:
-        spans = [deletion.span for deletion in block.deletions] or [block.span]
+    def _stray(self, mark: Span, draft: _Draft) -> None:
         self._say(
             rules.STRAY_CLOZE,
             f"a cloze in the field `{draft.current}:` hides nothing",
-            spans[0],
+            mark,
             "close the note above with its comment or `---`, or open a cloze note with `C:`",
             Related(draft.labels[draft.current], "the field begins here"),
         )
@@ -185,14 +184,14 @@ class _Parser:
     def _metadata(self, metadata: Metadata) -> None:
         draft = self._draft
         if draft is None:
-            if not self.notes and not self._ended_by:
+            if not self._ended_by:
                 why = "before any note"
             elif self._ended_by == "a metadata comment":
                 why = "under a note that has one already"
-            elif self._ended_by:
+            elif self.notes:
                 why = f"under no note: {self._ended_by} ended the note above"
-                if not self.notes:
-                    why = f"under no note, but under {self._ended_by}"
+            else:
+                why = f"under no note, but under {self._ended_by}"
             self._say(
                 rules.MISPLACED_METADATA,
                 f"metadata stands {why}",
@@ -259,7 +258,7 @@ class _Parser:
     def _end_cloze(self, draft: _Draft) -> None:
         blocks = tuple(draft.fields[labels.CLOZE])
         deletions: list[ClozeDeletion] = [d for block in blocks for d in block.deletions]
-        marks = any(block.has_cloze_marks for block in blocks)
+        marks = any(block.cloze_mark is not None for block in blocks)
         if not deletions and not marks and _visible(blocks):
             self._say(
                 rules.CLOZE_WITHOUT_DELETION,
@@ -302,7 +301,7 @@ class _Parser:
             key=key,
             origin=was or key,
             span=draft.span,
-            has_id=bool(key),
+            has_id="id" in entries,
             hint=tuple(fields.get(labels.HINT, ())),
             extra=tuple(fields.get(labels.EXTRA, ())),
             accept=tuple(fields.get(labels.ACCEPT, ())),
