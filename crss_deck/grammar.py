@@ -90,7 +90,8 @@ def _label_rule(state: StateInline, silent: bool) -> bool:
     """A label at a place that the reader of `markdown` has found fit for one."""
     marks: dict[int, LabelMark] = state.env["labels"]
     mark = marks.get(state.pos) if marks else None
-    if mark is None:
+    # The text of an image is parsed as content of its own, whose offsets mean nothing here.
+    if mark is None or state.src is not state.env["content"]:
         return False
     if not silent:
         token = state.push("label", "", 0)

@@ -325,7 +325,7 @@ class _Reader:
         `place` names where the content stands, for a label there that opens nothing.
         """
         children: list[Token] = []
-        self._env["labels"] = marks
+        self._env |= {"labels": marks, "content": inline.content}
         self._md.inline.parse(inline.content, self._md, self._env, children)
         self._env["labels"] = {}
         inline.children = children
