@@ -36,6 +36,13 @@ class Related(NamedTuple):
     message: str
 
 
+class Edit(NamedTuple):
+    """A change of the source that clears a finding: new text for a span (which may be empty)."""
+
+    span: Span
+    text: str
+
+
 class Diagnostic(NamedTuple):
     """One finding: a rule, a headline that stands alone, a place, and what to type instead."""
 
@@ -46,6 +53,8 @@ class Diagnostic(NamedTuple):
     """None means the whole file."""
     help: str = ""
     related: tuple[Related, ...] = ()
+    fix: Edit | None = None
+    """What `check --fix` would write; None where an author has to decide."""
 
     def __str__(self) -> str:
         """The concise form, `path:line:column: severity[rule] message`."""
@@ -155,6 +164,12 @@ NESTING_TOO_DEEP = _rule("nesting-too-deep", "lists or quotes are nested too dee
 FOREIGN_SYNTAX = _rule("foreign-syntax", "syntax of another Markdown dialect or of Anki")
 ANKI_SYNTAX = _rule("anki-syntax", "a sound mark of Anki is shown as text", Severity.WARNING)
 
+# Suppression
+UNUSED_ALLOW = _rule(
+    "unused-allow", "an allow or an ignored rule silences nothing", Severity.WARNING
+)
+DUPLICATE_FRONT = _rule("duplicate-front", "two notes ask the same", Severity.WARNING)
+
 # Math, code, links, media
 PROSE_MATH = _rule("prose-math", "a formula holds only words and prices", Severity.WARNING)
 MATH_DELIMITER = _rule("math-delimiter", "a formula would end early in Anki")
@@ -167,4 +182,6 @@ IMAGE_WITHOUT_ALT = _rule("image-without-alt", "an image has no text for those w
 MISSING_MEDIA = _rule("missing-media", "a media file is not there")
 OUTSIDE_MEDIA = _rule("outside-media", "a media file is not inside the source folder")
 REMOTE_MEDIA = _rule("remote-media", "an image or sound would be fetched from elsewhere")
+MEDIA_NAME_CASE = _rule("media-name-case", "two files differ only in the case of their names")
+LARGE_MEDIA = _rule("large-media", "media that are slow to get or to show", Severity.WARNING)
 UNSUPPORTED_MEDIA = _rule("unsupported-media", "a file is of no kind that Anki shows or plays")

@@ -48,6 +48,22 @@ class ClozeDeletion(NamedTuple):
     span: Span
 
 
+class Unnumbered(NamedTuple):
+    """One `{{answer}}` or `{{3::answer}}`: its place, and the number it has without a `c`."""
+
+    span: Span
+    number: int | None
+    prefix: Span
+    """What `c<n>::` takes the place of: `3::`, or nothing."""
+
+
+class Inlines(NamedTuple):
+    """What one inline content holds: its deletions, and clozes that lack a number."""
+
+    deletions: list[ClozeDeletion]
+    unnumbered: list[Unnumbered]
+
+
 class _Frame(NamedTuple):
     """Something opened and not yet closed inside one inline content."""
 
@@ -58,8 +74,8 @@ class _Frame(NamedTuple):
 
 _NEAR_CLOZE = re.compile(r"\{\{\s*(?:[cC]\s*[0-9]*|[0-9]+\s*(?=::?)|cloze)[\s,0-9]*:{1,2}")
 _CLOZE_TEXT = re.compile(r"\{\{c[0-9]+::")
-_BARE_CLOZE = re.compile(r"\{\{(?:([0-9]+)::)?([^{}\n]+)\}\}")
-_TEMPLATE = re.compile(r"\{\{\s*(?:[#/^!]|[A-Za-z-]+:(?!:))")
+_NUMBER = re.compile(r"([0-9]{1,9})::")
+_TEMPLATE = re.compile(r"\s*(?:[#/^!]|[A-Za-z-]+:(?!:))")
 _TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9-]*)\s*(/?)>\Z")
 _WIKI = re.compile(r"\[\[[^\[\]\n]+\]\]")
 _FOOTNOTE = re.compile(r"\[\^[^\]\s]+\]")
@@ -81,8 +97,8 @@ class InlineChecker:
 
     def check(
         self, children: list[Token], places: Callable[[int], int], *, hides: bool = True
-    ) -> list[ClozeDeletion]:
-        """Report every fault and return the deletions; turn marks that are text into text.
+    ) -> Inlines:
+        """Report every fault of form and return the clozes; marks that are text become text.
 
         `hides` is false where a cloze cannot hide anything (a heading).
         """
@@ -93,6 +109,8 @@ class InlineChecker:
         self._hints: dict[int, Token] = {}  # separators by id() of their opening token
         self._filled: set[tuple[int, bool]] = set()
         self._deletions: list[ClozeDeletion] = []
+        self._unnumbered: list[Unnumbered] = []
+        self._hides = hides
         self._escaped_bracket: dict[str, Token] = {}
         self._foreign_tags: set[str] = set()
         for index, token in enumerate(children):
@@ -101,7 +119,7 @@ class InlineChecker:
             if kind in ("text", "text_special"):
                 self._text(token)
             elif kind == "cloze_open":
-                self._open(token, hides)
+                self._open(token)
             elif kind == "cloze_separator":
                 self._separate(token)
             elif kind == "cloze_close":
@@ -126,7 +144,7 @@ class InlineChecker:
                 self._end_markup(token)
         for frame in self._stack:
             self._left_open(frame)
-        return self._deletions
+        return Inlines(self._deletions, self._unnumbered)
 
     # -- places and reports
 
@@ -232,10 +250,10 @@ class InlineChecker:
         for opening in self._clozes:
             self._filled.add((id(opening), id(opening) in self._hints))
 
-    def _open(self, token: Token, hides: bool) -> None:
+    def _open(self, token: Token) -> None:
         number = int(token.info[:9])
         token.meta["span"] = span = self._span(token)
-        if not hides:
+        if not self._hides:
             self._say(
                 rules.CLOZE_IN_LITERAL,
                 "a heading is never a card, so a cloze in it hides nothing",
@@ -372,32 +390,24 @@ class InlineChecker:
                 r"write \{ for each literal brace",
             )
             return
+        partner = self._skip_close()
         text = self._source.text
-        bare, near = _BARE_CLOZE.match(text, span.start), _NEAR_CLOZE.match(text, span.start)
-        if bare and bare.group(1):
-            self._say(
-                rules.UNNUMBERED_CLOZE,
-                "a cloze number is written with a c before it",
-                Span(self._source, span.start, bare.end()),
-                f"write {{{{c{bare.group(1)}::{bare.group(2)}}}}}",
-            )
-            self._skip_close()
-        elif near:
+        near = _NEAR_CLOZE.match(text, span.start)
+        inner = text[span.end : self._places(partner.meta["at"][0])] if partner else ""
+        number = _NUMBER.match(inner)
+        if near and not number:
             self._say(
                 rules.MISSPELT_CLOZE,
                 f"`{near.group()}` does not open a cloze",
                 Span(self._source, span.start, near.end()),
                 "write {{c1::answer}}: a small c, one number, two colons, no spaces",
             )
-            self._skip_close()
-        elif bare and not _TEMPLATE.match(text, span.start):
-            self._say(
-                rules.UNNUMBERED_CLOZE,
-                "the cloze has no number, and numbers are never made up: they carry study progress",
-                Span(self._source, span.start, bare.end()),
-                f"write {{{{c1::{bare.group(2).strip()}}}}}; for literal braces write \\{{{{",
-            )
-            self._skip_close()
+        elif partner and inner.strip() and self._hides and not _TEMPLATE.match(inner):
+            whole = Span(self._source, span.start, self._span(partner).end)
+            token.meta["span"] = whole
+            prefix = Span(self._source, span.end, span.end + (number.end() if number else 0))
+            given = int(number.group(1)) if number else None
+            self._unnumbered.append(Unnumbered(whole, given, prefix))
         else:
             self._say(
                 rules.LITERAL_BRACES,
@@ -405,17 +415,18 @@ class InlineChecker:
                 span,
                 r"write \{{ for literal braces, or {{c1::answer}} for a cloze",
             )
-            self._skip_close()
 
-    def _skip_close(self) -> None:
-        """Take the next `}}` for text: it belongs to a mark that was reported just now."""
+    def _skip_close(self) -> Token | None:
+        """Take the next `}}` for text and return it: it belongs to a mark that is no good."""
         for token in islice(self._children, self._index + 1, None):
             if token.type == "cloze_open":
-                return
+                return None
             if token.type == "cloze_close":
-                if token.content == "}}":
-                    token.type = "text"
-                return
+                if token.content != "}}":
+                    return None
+                token.type = "text"
+                return token
+        return None
 
     # -- markup around clozes
 

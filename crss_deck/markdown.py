@@ -14,7 +14,14 @@ from markdown_it.token import Token
 from crss_deck import diagnostics as rules
 from crss_deck.diagnostics import Diagnostic, Rule
 from crss_deck.grammar import Places, markdown_it_parser
-from crss_deck.inlines import ClozeDeletion, InlineChecker, check_math, is_metadata
+from crss_deck.inlines import (
+    ClozeDeletion,
+    InlineChecker,
+    Inlines,
+    Unnumbered,
+    check_math,
+    is_metadata,
+)
 from crss_deck.labels import LabelMark, read_label
 from crss_deck.source import Source, Span
 
@@ -31,6 +38,8 @@ class Block(NamedTuple):
     tokens: list[Token]
     span: Span
     deletions: tuple[ClozeDeletion, ...] = ()
+    unnumbered: tuple[Unnumbered, ...] = ()
+    """Clozes that lack a number: the parser knows which number is free."""
     cloze_mark: Span | None = None
     """The first thing in it that opens a cloze, well-formed or not."""
 
@@ -200,13 +209,13 @@ class _Reader:
         elif kind == "paragraph_open":
             self._paragraph(tokens, span)
         else:
-            deletions, mark = self._inside(tokens, span)
+            found, mark = self._inside(tokens, span)
             if kind == "heading_open":
                 block = Block("heading", tokens, span)
                 self._pieces.append(Heading(int(tokens[0].tag[1]), block, span))
             else:
                 name = kind.removesuffix("_open")
-                self._pieces.append(Block(name, tokens, span, tuple(deletions), mark))
+                self._pieces.append(_block(name, tokens, span, found, mark))
 
     def _paragraph(self, tokens: list[Token], span: Span) -> None:
         inline = tokens[1]
@@ -222,7 +231,7 @@ class _Reader:
                     self._label_line(line, label_mark, offset)
             self._numbered(line, index, places, position)
             position += len(line) + 1
-        children, deletions = self._parse_inline(inline, places, marks, "")
+        children, inlines = self._parse_inline(inline, places, marks, "")
         groups: list[tuple[Token | None, list[Token]]] = [(None, [])]
         for token in children:
             if token.type == "label" and token.level == 0:
@@ -231,7 +240,7 @@ class _Reader:
                 groups[-1][1].append(token)
         if len(groups) == 1:
             mark = _cloze_mark(children)
-            self._pieces.append(Block("paragraph", tokens, span, tuple(deletions), mark))
+            self._pieces.append(_block("paragraph", tokens, span, inlines, mark))
             return
         for number, (label, group) in enumerate(groups):
             end = places(_start(groups[number + 1][0])) if number + 1 < len(groups) else span.end
@@ -249,22 +258,20 @@ class _Reader:
                     begin += 1
                 while text[end - 1] in " \t\n":
                     end -= 1
-                self._pieces.append(self._part(tokens, group, begin, end, deletions))
+                self._pieces.append(self._part(tokens, group, begin, end, inlines))
 
     def _part(
-        self,
-        tokens: list[Token],
-        children: list[Token],
-        start: int,
-        end: int,
-        deletions: list[ClozeDeletion],
+        self, tokens: list[Token], children: list[Token], start: int, end: int, inlines: Inlines
     ) -> Block:
         """The part of a paragraph between two labels, as a paragraph of its own."""
         inline = Token("inline", "", 0, children=children, level=1)
-        found = tuple(d for d in deletions if start <= d.span.start < end)
+        found = Inlines(
+            [each for each in inlines.deletions if start <= each.span.start < end],
+            [each for each in inlines.unnumbered if start <= each.span.start < end],
+        )
         span = self._source.span(start, end)
         part = [tokens[0], inline, tokens[-1]]
-        return Block("paragraph", part, span, found, _cloze_mark(children))
+        return _block("paragraph", part, span, found, _cloze_mark(children))
 
     def _label_line(self, line: str, mark: LabelMark, offset: int) -> None:
         if mark.fault:
@@ -319,7 +326,7 @@ class _Reader:
         marks: dict[int, LabelMark],
         place: str,
         hides: bool = True,
-    ) -> tuple[list[Token], list[ClozeDeletion]]:
+    ) -> tuple[list[Token], Inlines]:
         """Parse the content of an inline token; `marks` are the labels it may hold.
 
         `place` names where the content stands, for a label there that opens nothing.
@@ -333,11 +340,11 @@ class _Reader:
             self._too_deep(places(0))
         fired = {t.meta["at"][0] for t in children if t.type == "label" and t.level == 0}
         self._stray_labels(inline.content, places, marks, fired, children, place)
-        deletions = self._inlines.check(children, places, hides=hides)
+        inlines = self._inlines.check(children, places, hides=hides)
         for token in children:
             if "label" in token.meta:
                 self._used_definitions.add(token.meta["label"])
-        return children, deletions
+        return children, inlines
 
     def _stray_labels(
         self,
@@ -403,8 +410,8 @@ class _Reader:
 
     # -- everything inside a heading, list, quote, table, fence or formula
 
-    def _inside(self, tokens: list[Token], span: Span) -> tuple[list[ClozeDeletion], Span | None]:
-        deletions: list[ClozeDeletion] = []
+    def _inside(self, tokens: list[Token], span: Span) -> tuple[Inlines, Span | None]:
+        all_found = Inlines([], [])
         mark: Span | None = None
         deep = False
         containers: list[str] = []
@@ -438,7 +445,8 @@ class _Reader:
                 children, found = self._parse_inline(
                     token, places, {}, place, hides="heading_open" not in containers
                 )
-                deletions += found
+                all_found.deletions.extend(found.deletions)
+                all_found.unnumbered.extend(found.unnumbered)
                 mark = mark or _cloze_mark(children)
             elif kind == "html_block":
                 self._html_block(token, top=False)
@@ -455,7 +463,7 @@ class _Reader:
                     block.end,
                     "use a fence (```) for code, or remove the indentation",
                 )
-        return deletions, mark
+        return all_found, mark
 
     def _paragraph_inside(self, token: Token, places: Places, containers: list[str]) -> str:
         inner = [kind for kind in containers if kind in ("blockquote_open", "list_item_open")]
@@ -652,6 +660,12 @@ class _Reader:
 def _start(token: Token | None) -> int:
     assert token is not None
     return int(token.meta["at"][0])
+
+
+def _block(
+    kind: str, tokens: list[Token], span: Span, inlines: Inlines, mark: Span | None
+) -> Block:
+    return Block(kind, tokens, span, tuple(inlines.deletions), tuple(inlines.unnumbered), mark)
 
 
 def _cloze_mark(children: list[Token]) -> Span | None:

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from crss_deck import diagnostics as rules
 from crss_deck import labels
-from crss_deck.diagnostics import RULES, Diagnostic, Related, Rule, Severity
+from crss_deck.diagnostics import RULES, Diagnostic, Edit, Related, Rule, Severity
 from crss_deck.frontmatter import FrontMatter, Word, misplaced_front_matter, read_front_matter
-from crss_deck.inlines import ClozeDeletion
+from crss_deck.inlines import MAX_CLOZE_NUMBER, ClozeDeletion
 from crss_deck.manifest import KEY, MAX_KEY_LENGTH, TAG, suggestion
 from crss_deck.markdown import (
     Block,
@@ -164,7 +164,7 @@ class _Parser:
             draft.fields[draft.current].append(block)
             draft.extend(block.span)
             if block.cloze_mark is not None and draft.current != labels.CLOZE:
-                self._stray(block.cloze_mark, draft)
+                self._stray(block, block.cloze_mark, draft)
         elif block.cloze_mark is not None:
             self.end_note("the next note")
             self._draft = _Draft(labels.CLOZE, block.span, bare=True)
@@ -172,7 +172,16 @@ class _Parser:
         else:
             self.end_note("the paragraph" if block.kind == "paragraph" else "the block", block.span)
 
-    def _stray(self, mark: Span, draft: _Draft) -> None:
+    def _stray(self, block: Block, mark: Span, draft: _Draft) -> None:
+        for unnumbered in block.unnumbered:
+            self._say(
+                rules.UNNUMBERED_CLOZE,
+                f"`{{{{` opens a cloze, but the field `{draft.current}:` hides nothing",
+                unnumbered.span,
+                r"write \{{ for literal braces, or open a cloze note with `C:`",
+            )
+        if any(unnumbered.span == mark for unnumbered in block.unnumbered):
+            return
         self._say(
             rules.STRAY_CLOZE,
             f"a cloze in the field `{draft.current}:` hides nothing",
@@ -266,6 +275,7 @@ class _Parser:
                 self._source.span(draft.span.start, blocks[-1].span.end),
                 "mark the words to hide: {{c1::like this}}",
             )
+        self._number(blocks, deletions)
         entries = {entry.key: entry for entry in draft.entries}
         if "reversed" in entries:
             self._say(
@@ -285,6 +295,29 @@ class _Parser:
         common = self._common(draft)
         deletions.sort(key=lambda deletion: deletion.span.start)
         self.notes.append(ClozeNote(common, blocks, tuple(deletions), typing is not None))
+
+    def _number(self, blocks: Markdown, deletions: list[ClozeDeletion]) -> None:
+        """Say which number each unnumbered cloze may take: its own, or the next one unused."""
+        used = {deletion.number for deletion in deletions}
+        for unnumbered in (each for block in blocks for each in block.unnumbered):
+            number = unnumbered.number
+            if number is None or number in used or not 0 < number <= MAX_CLOZE_NUMBER:
+                number = max(used, default=0) + 1
+            used.add(number)
+            span, prefix = unnumbered.span, unnumbered.prefix
+            answer = self._source.text[prefix.end : span.end - 2].strip()
+            self._report(
+                Diagnostic(
+                    rules.UNNUMBERED_CLOZE,
+                    "the cloze has no number, and none is made up: numbers carry study progress"
+                    if unnumbered.number is None
+                    else "a cloze number is written with a c before it",
+                    self._source,
+                    span,
+                    f"write {{{{c{number}::{answer}}}}}; for literal braces write \\{{{{",
+                    fix=Edit(prefix, f"c{number}::"),
+                )
+            )
 
     def _common(self, draft: _Draft) -> Common:
         entries = {entry.key: entry for entry in draft.entries}
