@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from crss_deck import diagnostics as rules
-from crss_deck.diagnostics import Diagnostic, Related
-from crss_deck.folder import CHANGELOG, SourceFolder
+from crss_deck.diagnostics import Diagnostic, Edit, Related
+from crss_deck.folder import CHANGELOG, MANIFEST, SourceFolder
 from crss_deck.highlight import is_language
+from crss_deck.lowering import plain_text
 from crss_deck.manifest import Manifest
 from crss_deck.media import note_blocks
-from crss_deck.model import MediaFile, Note
+from crss_deck.model import BasicNote, MediaFile, Note
 from crss_deck.parser import TagUse
 from crss_deck.source import Source, Span
 
@@ -29,6 +30,8 @@ class Draft(NamedTuple):
     key_spans: list[tuple[str, Span]]
     media: dict[tuple[str, str], MediaFile]
 
+
+MAX_TOTAL_MEDIA = 250 * 1024 * 1024
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
@@ -86,12 +89,22 @@ def missing_ids(draft: Draft) -> Iterator[Diagnostic]:
             start = common.span.start
             line_end = common.span.source.text.find("\n", start)
             end = common.span.end if line_end < 0 else min(line_end, common.span.end)
+            source = common.span.source
+            where = source.span(common.span.end, common.span.end)
+            line = Edit(where, f"\n<!-- id: {common.key} -->")
+            if common.entries is not None:
+                inside = common.entries.text
+                first = common.entries.start + len(inside) - len(inside.lstrip())
+                line = Edit(source.span(first, first), f"id: {common.key}; ")
             yield Diagnostic(
                 rules.MISSING_ID,
                 "the note has no id, so it builds only as a draft",
-                common.span.source,
-                Span(common.span.source, start, end),
-                f"put a line under it: <!-- id: {common.key} -->",
+                source,
+                Span(source, start, end),
+                f"put a line under it: <!-- id: {common.key} -->"
+                if common.entries is None
+                else f"add `id: {common.key}` to its comment",
+                fix=line,
             )
 
 
@@ -170,9 +183,58 @@ def files_without_notes(draft: Draft) -> Iterator[Diagnostic]:
         yield Diagnostic(
             rules.DECK_WITHOUT_NOTES,
             "the deck holds 0 notes",
-            draft.folder.texts["deck.toml"],
+            draft.folder.texts[MANIFEST],
             None,
             "write a first one in a file that ends in .md, beside deck.toml",
+        )
+
+
+def duplicate_fronts(draft: Draft) -> Iterator[Diagnostic]:
+    """Two notes that ask the same cannot both be answered right, or one is there by mistake."""
+    first: dict[str, Span] = {}
+    for note in draft.notes:
+        front = note.front if isinstance(note, BasicNote) else note.text
+        words = " ".join(re.findall(r"\w+", plain_text(front).casefold()))
+        if not words or not front:
+            continue
+        span = front[0].span
+        if words in first:
+            yield Diagnostic(
+                rules.DUPLICATE_FRONT,
+                "another note asks the same",
+                span.source,
+                span,
+                "add what tells the two apart, or remove one",
+                (Related(first[words], "it is asked here first"),),
+            )
+        first.setdefault(words, span)
+
+
+def media_name_case(draft: Draft) -> Iterator[Diagnostic]:
+    """On Windows and macOS one of the two files would hide the other."""
+    first: dict[str, str] = {}
+    for path in draft.folder.files:
+        known = first.setdefault(path.lower(), path)
+        if known != path:
+            yield Diagnostic(
+                rules.MEDIA_NAME_CASE,
+                f"the name differs only in case from `{known}`",
+                Source(draft.folder.shown + path, ""),
+                None,
+                "give one of the two another name",
+            )
+
+
+def large_media(draft: Draft) -> Iterator[Diagnostic]:
+    """Learners download a deck over the phone, and sync every byte of it."""
+    total = sum(len(media.content) for media in set(draft.media.values()))
+    if total > MAX_TOTAL_MEDIA:
+        yield Diagnostic(
+            rules.LARGE_MEDIA,
+            f"the media of the deck are {total // 1024 // 1024} MB together",
+            draft.folder.texts[MANIFEST],
+            None,
+            f"make them smaller: a deck of up to {MAX_TOTAL_MEDIA // 1024 // 1024} MB imports well",
         )
 
 
@@ -183,6 +245,9 @@ CHECKS: tuple[Callable[[Draft], Iterator[Diagnostic]], ...] = (
     missing_ids,
     tag_spelling,
     unknown_languages,
+    duplicate_fronts,
+    media_name_case,
+    large_media,
     unused_files,
     files_without_notes,
 )

@@ -128,15 +128,26 @@ def build(source: str, output: str, quiet: bool, verbose: bool, color: str) -> i
 @_source
 @click.option(
     "--output-format",
-    type=click.Choice(["full", "concise"]),
+    type=click.Choice(["full", "concise", "json", "github"]),
     default="full",
     show_default=True,
     help="How findings are printed.",
 )
 @click.option("--strict", is_flag=True, help="Fail on warnings too.")
+@click.option(
+    "--fix", is_flag=True, help="Write missing ids and cloze numbers, and mend misspelt words."
+)
+@click.option("--diff", is_flag=True, help="With --fix: show the changes and write nothing.")
 @_talk_options
 def check(
-    source: str, output_format: str, strict: bool, quiet: bool, verbose: bool, color: str
+    source: str,
+    output_format: str,
+    strict: bool,
+    fix: bool,
+    diff: bool,
+    quiet: bool,
+    verbose: bool,
+    color: str,
 ) -> int:
     """Check the deck in SOURCE (default: source) without building it."""
     from crss_deck.compiler import compile_deck
@@ -144,12 +155,61 @@ def check(
     from crss_deck.report import count_of
 
     talk = _Talk(quiet, verbose, color)
+    if diff and not fix:
+        raise click.UsageError("--diff goes with --fix.")
+    if fix:
+        return _fix(source, output_format, strict, diff, talk)
     result = compile_deck(read_deck(source), clock=_clock())
     _show(result.diagnostics, talk, output_format, sys.stdout)
     if result.package is not None and not quiet and not _shown(result.diagnostics, talk):
         counts = count_of(len(result.package.notes), "note")
         click.echo(f"{counts}, {count_of(result.package.card_count, 'card')}, no faults", err=True)
     return _exit_code(result.diagnostics, strict)
+
+
+def _fix(source: str, output_format: str, strict: bool, diff: bool, talk: _Talk) -> int:
+    from crss_deck.fix import fix_deck
+    from crss_deck.report import count_of, printable
+
+    result = fix_deck(source, clock=_clock(), write=not diff)
+    for reason in result.refused:
+        click.echo(f"error: {reason}", err=True)
+    if diff:
+        for change in result.changes:
+            for line in change.diff().split("\n")[:-1]:
+                click.echo(printable(line))
+        return FAULTY if result.changes or result.refused else DONE
+    if result.changes and not talk.quiet:
+        edits = count_of(sum(change.edits for change in result.changes), "place")
+        files = count_of(len(result.changes), "file")
+        click.echo(f"fixed {edits} in {files}", err=True)
+    left = result.compilation.diagnostics
+    _show(left, talk, output_format, sys.stdout)
+    if _shown(left, talk) and not talk.quiet:
+        click.echo("what is left needs a decision of yours", err=True)
+    return UNUSABLE if result.refused else _exit_code(left, strict)
+
+
+@cli.command()
+@click.argument("rule", required=False)
+def explain(rule: str | None) -> int:
+    """Explain RULE: what it finds, why it matters, how to mend it. Without RULE, list all."""
+    from crss_deck.diagnostics import RULES
+    from crss_deck.explain import explain_text
+    from crss_deck.manifest import suggestion
+
+    if rule is None:
+        width = max(map(len, RULES))
+        for each in RULES.values():
+            click.echo(f"{each.name:{width}}  {each.severity:7}  {each.summary}")
+        return DONE
+    if rule not in RULES:
+        near = suggestion(rule, RULES)
+        raise click.UsageError(
+            f"There is no rule {rule!r}." + (f" {near.capitalize()}" if near else "")
+        )
+    click.echo(explain_text(rule))
+    return DONE
 
 
 def _shown(diagnostics: Iterable[Diagnostic], talk: _Talk) -> list[Diagnostic]:
@@ -162,15 +222,19 @@ def _shown(diagnostics: Iterable[Diagnostic], talk: _Talk) -> list[Diagnostic]:
 def _show(
     diagnostics: tuple[Diagnostic, ...], talk: _Talk, output_format: str, stream: Any
 ) -> None:
-    from crss_deck.report import concise, full, summary
+    from crss_deck.report import as_json, concise, full_report, github, summary
 
     shown = _shown(diagnostics, talk)
     color = talk.colored(stream)
-    for diagnostic in shown:
-        if output_format == "concise":
-            click.echo(concise(diagnostic), file=stream)
-        else:
-            click.echo(full(diagnostic, color=color) + "\n", file=stream, color=color)
+    if output_format == "json":
+        click.echo(as_json(shown), file=stream)
+    elif output_format == "full":
+        for text in full_report(shown, color=color):
+            click.echo(text + "\n", file=stream, color=color)
+    else:
+        line = concise if output_format == "concise" else github
+        for diagnostic in shown:
+            click.echo(line(diagnostic), file=stream)
     if shown and not talk.quiet:
         click.echo(summary(shown), err=True)
 

@@ -17,6 +17,7 @@ from crss_deck.package import Package, content_digest
 from crss_deck.parser import TagUse, parse_notes
 from crss_deck.render import render_deck, with_version
 from crss_deck.source import Source, Span
+from crss_deck.suppression import suppress
 
 
 class Compilation(NamedTuple):
@@ -57,7 +58,9 @@ def compile_deck(folder: SourceFolder, *, clock: int | None = None) -> Compilati
     draft = Draft(folder, manifest, counts, notes, tags, key_spans, media)
     for check in CHECKS:
         found += check(draft)
-    diagnostics = tuple(sorted(_not_allowed(found, notes), key=sort_key))
+    commons = [note.common for note in notes]
+    kept = suppress(found, commons, manifest, folder.texts.get(MANIFEST))
+    diagnostics = tuple(sorted(kept, key=sort_key))
     compilation = Compilation(diagnostics)
     if manifest is None or compilation.errors:
         return compilation
@@ -98,23 +101,3 @@ def _manifest(folder: SourceFolder, found: list[Diagnostic]) -> Manifest | None:
             )
         )
     return manifest
-
-
-def _not_allowed(found: list[Diagnostic], notes: list[Note]) -> list[Diagnostic]:
-    """Leave out what a note allows: warnings and infos that lie within it."""
-    allowing = [note.common for note in notes if note.common.allows]
-    if not allowing:
-        return found
-
-    def allowed(diagnostic: Diagnostic) -> bool:
-        span = diagnostic.span
-        if span is None or diagnostic.rule.severity is Severity.ERROR:
-            return False
-        return any(
-            common.span.source is span.source
-            and common.span.start <= span.start <= common.span.end
-            and any(allow.rule == diagnostic.rule.name for allow in common.allows)
-            for common in allowing
-        )
-
-    return [diagnostic for diagnostic in found if not allowed(diagnostic)]

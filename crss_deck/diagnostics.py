@@ -111,6 +111,9 @@ RESERVED_LABEL = _rule("reserved-label", "a word is reserved for a label of a la
 LABEL_WITHOUT_NOTE = _rule("label-without-note", "a field has no note to belong to")
 LABEL_OF_OTHER_KIND = _rule("label-of-other-kind", "a field does not fit the kind of its note")
 DUPLICATE_LABEL = _rule("duplicate-label", "a note has the same field twice")
+RUN_ON_LABELS = _rule(
+    "run-on-labels", "labels follow each other without a blank line", Severity.INFO
+)
 BLOCK_ON_LABEL_LINE = _rule(
     "block-on-label-line", "a list, table, fence or quote starts on a label line"
 )
@@ -183,5 +186,7 @@ MISSING_MEDIA = _rule("missing-media", "a media file is not there")
 OUTSIDE_MEDIA = _rule("outside-media", "a media file is not inside the source folder")
 REMOTE_MEDIA = _rule("remote-media", "an image or sound would be fetched from elsewhere")
 MEDIA_NAME_CASE = _rule("media-name-case", "two files differ only in the case of their names")
+MEDIA_CONTENT = _rule("media-content", "a media file is not what its name says")
+ACTIVE_MEDIA = _rule("active-media", "a drawing holds a script or fetches from elsewhere")
 LARGE_MEDIA = _rule("large-media", "media that are slow to get or to show", Severity.WARNING)
 UNSUPPORTED_MEDIA = _rule("unsupported-media", "a file is of no kind that Anki shows or plays")

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from crss_deck import diagnostics as rules
-from crss_deck.diagnostics import Diagnostic, Related, Rule
-from crss_deck.manifest import deck_name_problem, suggestion
+from crss_deck.diagnostics import Diagnostic, Edit, Related, Rule
+from crss_deck.manifest import deck_name_problem, nearest, suggestion
 from crss_deck.source import Source, Span
 
 KEYS = ("tags", "source", "deck")
@@ -143,12 +143,16 @@ class _Reader:
             key = Word(event.value, self._span(event))
             value = self._value(next(stream), stream, key)
             if key.text not in KEYS:
-                near = suggestion(key.text, KEYS)
-                self._say(
-                    rules.FRONT_MATTER_KEY,
-                    f"`{key.text}` is no key of the front matter",
-                    key.span,
-                    near or "known are " + ", ".join(KEYS),
+                near = nearest(key.text, KEYS)
+                self._report(
+                    Diagnostic(
+                        rules.FRONT_MATTER_KEY,
+                        f"`{key.text}` is no key of the front matter",
+                        key.span.source,
+                        key.span,
+                        suggestion(key.text, KEYS) or "known are " + ", ".join(KEYS),
+                        fix=Edit(key.span, near) if near and near not in values else None,
+                    )
                 )
             elif key.text in values:
                 self._say(

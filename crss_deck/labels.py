@@ -45,6 +45,8 @@ class LabelMark(NamedTuple):
     fault: str = ""
     """Why it is not a label; empty for a label."""
     reserved: bool = False
+    whole: bool = True
+    """Whether the mark is complete: `**Q: …**` is bold beyond its colon."""
 
     @property
     def good(self) -> bool:
@@ -79,7 +81,7 @@ def read_label(line: str) -> LabelMark | None:
     if inner is None and line.startswith(closing, length):
         return LabelMark(name, length + len(closing), f"a label is not written in {style}")
     if inner is None and closed and word in LABELS:
-        return LabelMark(name, length, f"a label is not written in {style}")
+        return LabelMark(name, length, f"a label is not written in {style}", whole=False)
     return None
 
 

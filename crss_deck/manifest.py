@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 from crss_deck import diagnostics as rules
-from crss_deck.diagnostics import Diagnostic, Rule
+from crss_deck.diagnostics import Diagnostic, Edit, Rule, Severity
 from crss_deck.source import Source, Span
 
 FORMAT = 1
@@ -21,6 +21,13 @@ _URL = re.compile(r"https?://[^\s/?#<>\"]+[^\s<>\"]*")
 _RIGHT_TO_LEFT = frozenset(
     ("ar", "arc", "ckb", "dv", "fa", "he", "ks", "ps", "sd", "ug", "ur", "yi")
 )
+
+
+class RuleUse(NamedTuple):
+    """A rule that deck.toml names, and where."""
+
+    name: str
+    span: Span | None
 
 
 class Manifest(NamedTuple):
@@ -39,6 +46,10 @@ class Manifest(NamedTuple):
     repository: str = ""
     source_title: str = ""
     source_url: str = ""
+    ignored: tuple[RuleUse, ...] = ()
+    """Rules whose findings `[check]` silences in the whole deck."""
+    selected: tuple[RuleUse, ...] = ()
+    """Rules about style, off by default, that `[check]` turns into warnings."""
 
     @property
     def direction(self) -> str:
@@ -46,9 +57,15 @@ class Manifest(NamedTuple):
         return "rtl" if self.language.split("-")[0].lower() in _RIGHT_TO_LEFT else "ltr"
 
 
-def suggestion(word: str, known: object) -> str:
-    """`did you mean …?` when just about one known word is meant; else an empty string."""
-    near = get_close_matches(word, [str(each) for each in known], n=1)  # type: ignore[attr-defined]
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The known word that is meant, when just one is near; else an empty string."""
+    near = get_close_matches(word, known, n=2)
+    return near[0] if len(near) == 1 else ""
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """`did you mean …?` for the known word most like a word; else an empty string."""
+    near = get_close_matches(word, known, n=1)
     return f"did you mean `{near[0]}`?" if near else ""
 
 
@@ -63,7 +80,9 @@ _KEYS = (
     "homepage",
     "repository",
     "source",
+    "check",
 )
+_CHECK_KEYS = ("ignore", "select")
 _SOURCE_KEYS = ("title", "url")
 
 
@@ -118,6 +137,13 @@ class _Reader:
         for key in about:
             if key not in _SOURCE_KEYS:
                 self._unknown(key, _SOURCE_KEYS, "source.")
+        check = table.get("check", {})
+        if not isinstance(check, dict):
+            self._value("check", "a table with ignore and select", '[check]\n  ignore = ["…"]')
+            check = {}
+        for key in check:
+            if key not in _CHECK_KEYS:
+                self._unknown(key, _CHECK_KEYS, "check.")
         deck_id = self._text(table, "id")
         if "id" in table and (not KEY.fullmatch(deck_id) or len(deck_id) > MAX_KEY_LENGTH):
             self._value(
@@ -139,6 +165,8 @@ class _Reader:
             repository=self._matching(table, "repository", _URL, "an https address", '"https://…"'),
             source_title=self._text(about, "title"),
             source_url=self._matching(about, "url", _URL, "an https address", '"https://…"'),
+            ignored=self._rules(check, "ignore"),
+            selected=self._rules(check, "select"),
         )
         return None if self._failed else manifest
 
@@ -183,12 +211,17 @@ class _Reader:
     # -- values
 
     def _unknown(self, key: str, known: tuple[str, ...], prefix: str) -> None:
-        near = suggestion(key, known)
-        self._say(
-            rules.MANIFEST_KEY,
-            f"`{prefix}{key}` is no key of deck.toml",
-            self._key(key),
-            near or "known are " + ", ".join(prefix + each for each in known),
+        span, near = self._key(key), nearest(key, known)
+        self._failed = True
+        self._report(
+            Diagnostic(
+                rules.MANIFEST_KEY,
+                f"`{prefix}{key}` is no key of deck.toml",
+                self._source,
+                span,
+                suggestion(key, known) or "known are " + ", ".join(prefix + each for each in known),
+                fix=Edit(span, near) if span and near and not self._key(near) else None,
+            )
         )
 
     def _value(self, key: str, wanted: str, example: str) -> None:
@@ -218,6 +251,37 @@ class _Reader:
         if value and not pattern.fullmatch(value):
             self._value(key, wanted, f"{key} = {example}")
         return value
+
+    def _rules(self, table: dict[str, Any], key: str) -> tuple[RuleUse, ...]:
+        """The names of rules: errors cannot be ignored, and only infos need be selected."""
+        value = table.get(key, [])
+        if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+            self._value(key, "a list of rules", f'{key} = ["rule-name"]')
+            return ()
+        found = []
+        for name in value:
+            use = RuleUse(name, self._quoted(key, name))
+            rule = rules.RULES.get(name)
+            severity = rule.severity if rule else None
+            if rule is None:
+                message, help = f"there is no rule `{name}`", suggestion(name, rules.RULES)
+            elif key == "ignore" and severity is Severity.ERROR:
+                message, help = f"`{name}` is an error and cannot be ignored", "mend what it finds"
+            elif key == "select" and severity is not Severity.INFO:
+                message, help = f"`{name}` is on already", "leave it out"
+            else:
+                found.append(use)
+                continue
+            self._say(rules.MANIFEST_VALUE, message, use.span, help or "see crss-deck explain")
+        return tuple(found)
+
+    def _quoted(self, key: str, word: str) -> Span | None:
+        """The place of a quoted word behind a key."""
+        span = self._key(key)
+        if span is None:
+            return None
+        at = re.compile(rf"[\"']{re.escape(word)}[\"']").search(self._source.text, span.end)
+        return self._source.span(at.start() + 1, at.end() - 1) if at else span
 
     def _name(self, table: dict[str, Any]) -> str:
         """Anki joins parts with `::` and makes "blank" of an empty one."""

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from markdown_it.token import Token
 
 from crss_deck import diagnostics as rules
-from crss_deck.diagnostics import Diagnostic, Rule
+from crss_deck.diagnostics import Diagnostic, Edit, Rule
 from crss_deck.grammar import Places, markdown_it_parser
 from crss_deck.inlines import (
     ClozeDeletion,
@@ -250,6 +250,14 @@ class _Reader:
                 length = marks[at].length
                 start = places(at)
                 self._pieces.append(Label(label.info, self._source.span(start, start + length)))
+                if at:
+                    self._say(
+                        rules.RUN_ON_LABELS,
+                        f"a viewer shows `{label.info}:` on one line with the text above",
+                        start,
+                        start + length,
+                        "leave a blank line above it",
+                    )
                 begin = places(behind - 1) + 1
             group = _without_outer_breaks(group)
             if group:
@@ -275,7 +283,7 @@ class _Reader:
 
     def _label_line(self, line: str, mark: LabelMark, offset: int) -> None:
         if mark.fault:
-            self._misspelt(mark, offset)
+            self._misspelt(mark, offset, fixable=True)
         after = line[mark.length :].lstrip()
         if _BLOCK_START.match(after):
             start = offset + len(line) - len(after)
@@ -289,17 +297,25 @@ class _Reader:
                 else r"begin it on the next line, or write \. behind the number",
             )
 
-    def _misspelt(self, mark: LabelMark, offset: int) -> None:
-        written = self._source.text[offset : offset + mark.length]
+    def _misspelt(self, mark: LabelMark, offset: int, *, fixable: bool = False) -> None:
+        end = offset + mark.length
+        written = self._source.text[offset:end]
         colon = written.rstrip("*_`")
-        self._say(
-            rules.MISSPELT_LABEL,
-            f"`{written}` is almost the label `{mark.name}:`: {mark.fault}",
-            offset,
-            offset + mark.length,
-            f"write `{mark.name}: ` for the field; for text, write {colon[:-1]}\\{colon[-1]}"
-            if colon == written
-            else f"write `{mark.name}: ` for the field, or other words for text",
+        label = f"{mark.name}:"
+        if self._source.text[end : end + 1] not in ("", " ", "\t", "\n"):
+            label += " "
+        span = self._source.span(offset, end)
+        self._report(
+            Diagnostic(
+                rules.MISSPELT_LABEL,
+                f"`{written}` is almost the label `{mark.name}:`: {mark.fault}",
+                self._source,
+                span,
+                f"write `{mark.name}: ` for the field; for text, write {colon[:-1]}\\{colon[-1]}"
+                if colon == written
+                else f"write `{mark.name}: ` for the field, or other words for text",
+                fix=Edit(span, label) if fixable and mark.whole else None,
+            )
         )
 
     def _numbered(self, line: str, index: int, places: Places, position: int) -> None:

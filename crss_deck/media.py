@@ -13,7 +13,7 @@ from urllib.parse import unquote
 from markdown_it.token import Token
 
 from crss_deck import diagnostics as rules
-from crss_deck.diagnostics import Diagnostic, Rule
+from crss_deck.diagnostics import Diagnostic, Rule, Severity
 from crss_deck.folder import SourceFolder
 from crss_deck.model import BasicNote, Block, MediaFile, Note
 from crss_deck.source import Span
@@ -185,4 +185,58 @@ class _Finder:
         if not file.content:
             self._say(rules.MISSING_MEDIA, f"`{path}` is empty", span, "add the real file")
             return None
+        problem = _content_problem(path, file.content)
+        if problem is not None:
+            rule, message, help = problem
+            self._say(rule, f"`{path}` {message}", span, help)
+            if rule.severity is Severity.ERROR:
+                return None
         return MediaFile(path, packaged_name(path, file.content), file.content)
+
+
+_MAGIC = {
+    ".png": (b"\x89PNG\r\n\x1a\n",),
+    ".jpg": (b"\xff\xd8\xff",),
+    ".jpeg": (b"\xff\xd8\xff",),
+    ".gif": (b"GIF87a", b"GIF89a"),
+    ".webp": (b"RIFF",),
+    ".bmp": (b"BM",),
+}
+"""How the bytes of an image begin; a browser trusts them more than the name."""
+MAX_PIXELS = 50_000_000
+_ACTIVE_SVG = re.compile(
+    rb"<\s*(?:[a-z]+:)?(?:script|foreignobject|iframe|animate|set)\b"
+    rb"|\bon[a-z]+\s*=|javascript:|@import|<!entity"
+    rb"|(?:href|src)\s*=\s*[\"']\s*(?:https?:|//)|url\(\s*[\"']?\s*(?:https?:|//)",
+    re.IGNORECASE,
+)
+
+
+def _content_problem(path: str, content: bytes) -> tuple[Rule, str, str] | None:
+    """What is wrong with the bytes of a file: rule, message and help; None if nothing is."""
+    extension = posixpath.splitext(path)[1].lower()
+    magic = _MAGIC.get(extension)
+    if magic and not content.startswith(magic):
+        return (
+            rules.MEDIA_CONTENT,
+            f"is no {extension[1:]} image: its first bytes are of something else",
+            "save it again in the format its name says",
+        )
+    if extension == ".svg" and b"<svg" not in content[:4096].lower():
+        return rules.MEDIA_CONTENT, "is no SVG drawing", "save it again as SVG"
+    if extension == ".svg" and (found := _ACTIVE_SVG.search(content)):
+        what = found.group().decode("ascii", "replace")
+        return (
+            rules.ACTIVE_MEDIA,
+            f"holds `{what}`: it could run or fetch something on a learner's device",
+            "save it as plain SVG, or as PNG",
+        )
+    if extension == ".png" and len(content) >= 24:
+        width, height = (int.from_bytes(content[at : at + 4], "big") for at in (16, 20))
+        if width * height > MAX_PIXELS:
+            return (
+                rules.LARGE_MEDIA,
+                f"is {width} by {height} pixels, more than a phone can show",
+                "scale it down",
+            )
+    return None

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from crss_deck import diagnostics as rules
-from crss_deck.diagnostics import Diagnostic, Related, Rule
+from crss_deck.diagnostics import Diagnostic, Edit, Related, Rule
 from crss_deck.inlines import METADATA_KEYS
-from crss_deck.manifest import suggestion
+from crss_deck.manifest import nearest, suggestion
 from crss_deck.markdown import Metadata
 from crss_deck.source import Span
 
@@ -46,12 +46,20 @@ def read_metadata(metadata: Metadata, report: Callable[[Diagnostic], None]) -> l
         match = _ENTRY.fullmatch(text)
         key = match.group("key") if match else text
         if match is None or key not in METADATA_KEYS:
-            near = suggestion(key.lower(), METADATA_KEYS)
-            say(
-                rules.UNKNOWN_METADATA,
-                f"`{key}` is no metadata entry",
+            near, key_span = (
+                nearest(key.lower(), METADATA_KEYS),
                 source.span(begin, begin + len(key)),
-                near or "known are " + ", ".join(METADATA_KEYS),
+            )
+            report(
+                Diagnostic(
+                    rules.UNKNOWN_METADATA,
+                    f"`{key}` is no metadata entry",
+                    source,
+                    key_span,
+                    suggestion(key.lower(), METADATA_KEYS)
+                    or "known are " + ", ".join(METADATA_KEYS),
+                    fix=Edit(key_span, near) if near else None,
+                )
             )
             continue
         value = match.group("value")

@@ -55,6 +55,8 @@ class Common(NamedTuple):
     claims: tuple[str, ...] = ()
     subdeck: str = ""
     allows: tuple[Allow, ...] = ()
+    entries: Span | None = None
+    """The entries of its metadata comment."""
 
 
 class BasicNote(NamedTuple):

@@ -79,6 +79,7 @@ class _Draft:
         self.labels: dict[str, Span] = {opening: span}
         self.current = opening
         self.entries: list[Entry] = []
+        self.metadata: Span | None = None
 
     def extend(self, span: Span) -> None:
         self.span = self.span._replace(end=max(self.span.end, span.end))
@@ -209,6 +210,7 @@ class _Parser:
             )
             return
         draft.entries = read_metadata(metadata, self._report)
+        draft.metadata = self._source.span(metadata.start, metadata.end)
         draft.extend(metadata.span)
         self.end_note("a metadata comment")
 
@@ -349,6 +351,7 @@ class _Parser:
                 for entry in draft.entries
                 if entry.key == "allow" and (allow := self._allow(entry))
             ),
+            entries=draft.metadata,
         )
 
     # -- values of entries

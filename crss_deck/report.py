@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 
+from crss_deck import __version__
 from crss_deck.diagnostics import Diagnostic, Severity
 from crss_deck.source import Source, Span
 
@@ -34,10 +37,10 @@ def _escaped(match: re.Match[str]) -> str:
     return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
 
 
-def place(diagnostic: Diagnostic) -> str:
+def place(diagnostic: Diagnostic, exact: bool = True) -> str:
     """`path:line:column`, or the path alone for a whole file."""
     path = printable(diagnostic.source.path)
-    if diagnostic.span is None:
+    if diagnostic.span is None or not exact:
         return path
     location = diagnostic.span.location
     return f"{path}:{location.line}:{location.column}"
@@ -66,6 +69,97 @@ def full(diagnostic: Diagnostic, *, color: bool = False) -> str:
     if diagnostic.help:
         lines.append(f"{paint(_CYAN, 'help')}: {printable(diagnostic.help)}")
     return "\n".join(lines)
+
+
+MANY = 50
+SHOWN_OF_MANY = 3
+
+
+def full_report(diagnostics: Iterable[Diagnostic], *, color: bool = False) -> Iterator[str]:
+    """Every finding in full; of a rule that fires fifty times in a file, the first few."""
+    diagnostics = list(diagnostics)
+    counts = Counter((d.source.path, d.rule.name) for d in diagnostics)
+    seen: Counter[tuple[str, str]] = Counter()
+    for diagnostic in diagnostics:
+        group = diagnostic.source.path, diagnostic.rule.name
+        seen[group] += 1
+        if counts[group] < MANY or seen[group] <= SHOWN_OF_MANY:
+            yield full(diagnostic, color=color)
+        if counts[group] >= MANY and seen[group] == SHOWN_OF_MANY:
+            rule = diagnostic.rule
+            head = _Paint(color)(_SEVERITY_COLOR[rule.severity], f"{rule.severity}[{rule.name}]")
+            yield (
+                f"{head}: {counts[group] - SHOWN_OF_MANY} more in {place(diagnostic, False)}"
+                " (--output-format concise lists all)"
+            )
+
+
+JSON_FORMAT = 1
+
+
+def as_json(diagnostics: Iterable[Diagnostic]) -> str:
+    """All findings for machines: docs/json.md has the fields, `format` counts their changes."""
+    diagnostics = list(diagnostics)
+    counts = Counter(d.rule.severity.value for d in diagnostics)
+    report = {
+        "format": JSON_FORMAT,
+        "crss_deck": __version__,
+        "summary": {f"{severity}s": counts[severity] for severity in ("error", "warning", "info")},
+        "diagnostics": [_json_of(diagnostic) for diagnostic in diagnostics],
+    }
+    # Escaped, so that no byte of it can steer a terminal, and any encoding can carry it.
+    return json.dumps(report, indent=2)
+
+
+def _json_of(diagnostic: Diagnostic) -> dict[str, object]:
+    fix = diagnostic.fix
+    return {
+        "rule": diagnostic.rule.name,
+        "severity": diagnostic.rule.severity.value,
+        "message": printable(diagnostic.message),
+        "help": printable(diagnostic.help),
+        "place": _json_place(diagnostic.source, diagnostic.span),
+        "related": [
+            {
+                "message": printable(related.message),
+                "place": _json_place(related.span.source, related.span),
+            }
+            for related in diagnostic.related
+        ],
+        "fix": fix and {"place": _json_place(fix.span.source, fix.span), "text": fix.text},
+    }
+
+
+def _json_place(source: Source, span: Span | None) -> dict[str, object]:
+    place: dict[str, object] = {"path": printable(source.path)}
+    if span is not None:
+        start, end = span.location, source.location(span.end)
+        place |= {"line": start.line, "column": start.column}
+        place |= {"end_line": end.line, "end_column": end.column}
+    return place
+
+
+def github(diagnostic: Diagnostic) -> str:
+    """A workflow command that GitHub shows as an annotation at the place in a pull request."""
+    rule, span = diagnostic.rule, diagnostic.span
+    command = "notice" if rule.severity is Severity.INFO else rule.severity.value
+    properties = {"title": f"crss-deck ({rule.name})", "file": diagnostic.source.path}
+    if span is not None:
+        start, end = span.location, diagnostic.source.location(max(span.start, span.end - 1))
+        properties |= {"line": str(start.line), "endLine": str(end.line)}
+        if start.line == end.line:  # over several lines, GitHub takes no columns
+            properties |= {"col": str(start.column), "endColumn": str(end.column)}
+    message = diagnostic.message + (f"\nhelp: {diagnostic.help}" if diagnostic.help else "")
+    lines = "%0A".join(_command_text(printable(line)) for line in message.split("\n"))
+    listed = ",".join(
+        f"{name}={_command_text(printable(value)).replace(':', '%3A').replace(',', '%2C')}"
+        for name, value in properties.items()
+    )
+    return f"::{command} {listed}::{lines}"
+
+
+def _command_text(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def summary(diagnostics: Iterable[Diagnostic]) -> str:

@@ -1,0 +1,133 @@
+"""The text behind each rule: why it matters to a learner, a bad and a good example.
+
+The text lies in rules.md, one section a rule; the docs page is made from the same file.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from crss_deck.diagnostics import RULES, Rule, Severity
+
+
+class Example(NamedTuple):
+    """A source that has the fault, or has it no more."""
+
+    language: str
+    """`markdown` for a notes file, `toml` for deck.toml, `files` for several files."""
+    info: str
+    """`bad` or `good`, and `escaped` where characters stand as \\uXXXX."""
+    text: str
+
+
+class Explanation(NamedTuple):
+    """Everything that is to say about a rule."""
+
+    rule: Rule
+    why: str
+    bad: Example
+    good: Example
+
+
+@cache
+def _sections() -> dict[str, Explanation]:
+    from markdown_it import MarkdownIt
+
+    text = (Path(__file__).parent / "rules.md").read_text(encoding="utf-8")
+    found: dict[str, Explanation] = {}
+    name = ""
+    why: list[str] = []
+    examples: list[Example] = []
+    tokens = MarkdownIt("commonmark").parse(text)
+    for index, token in enumerate(tokens):
+        if token.type == "inline" and tokens[index - 1].tag == "h2":
+            name, why, examples = token.content, [], []
+        elif token.type == "inline" and name:
+            why.append(token.content)
+        elif token.type == "fence":
+            language, _, info = token.info.partition(" ")
+            examples.append(Example(language, info, token.content))
+            if len(examples) == 2:
+                words = " ".join(" ".join(why).split())
+                found[name] = Explanation(RULES[name], words, examples[0], examples[1])
+    return found
+
+
+def explanation(name: str) -> Explanation:
+    """What is to say about a rule. Raises KeyError if there is no rule of that name."""
+    return _sections()[name]
+
+
+def explanations() -> list[Explanation]:
+    """What is to say about every rule, in the order of `RULES`."""
+    return [explanation(name) for name in RULES]
+
+
+def explain_text(name: str) -> str:
+    """A rule explained, as text for a terminal. Raises KeyError for an unknown name."""
+    found = explanation(name)
+    rule = found.rule
+    return "\n".join(
+        (
+            f"{rule.name} ({rule.severity}): {rule.summary}",
+            "",
+            _wrapped(found.why),
+            "",
+            "Bad:",
+            "",
+            _indented(found.bad.text),
+            "",
+            "Good:",
+            "",
+            _indented(found.good.text),
+            "",
+            _wrapped(how_to_allow(rule)),
+        )
+    )
+
+
+def how_to_allow(rule: Rule) -> str:
+    """How a rule is silenced, if it can be."""
+    if rule.severity is Severity.ERROR:
+        return "This is an error: it cannot be allowed, only mended."
+    allow = f"`allow: {rule.name} (reason)` in its metadata comment"
+    if rule.severity is Severity.INFO:
+        return (
+            f'Off by default. -v shows it; `select = ["{rule.name}"]` under [check] in deck.toml'
+            f" makes it a warning, which {allow} silences for one note."
+        )
+    return (
+        f'Silence it for one note with {allow}; for the deck with `ignore = ["{rule.name}"]`'
+        " under [check] in deck.toml."
+    )
+
+
+def rules_page() -> str:
+    """The documentation page of all rules, in Markdown."""
+    parts = [
+        "# Rules",
+        "Everything `crss-deck` can find, with its reason. This page is made from the text that"
+        " `crss-deck explain` shows.",
+    ]
+    for found in explanations():
+        rule = found.rule
+        parts += [f"## {rule.name}", f"*{rule.severity}* · {rule.summary}", found.why]
+        for title, example in (("Bad:", found.bad), ("Good:", found.good)):
+            fence = "`" * 3
+            while fence in example.text:
+                fence += "`"
+            parts += [title, f"{fence}{example.language}\n{example.text.rstrip()}\n{fence}"]
+        parts.append(how_to_allow(rule))
+    return "\n\n".join(parts) + "\n"
+
+
+def _wrapped(text: str) -> str:
+    from textwrap import fill
+
+    return fill(text, 80, break_long_words=False, break_on_hyphens=False)
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"    {line}".rstrip() for line in text.rstrip().split("\n"))

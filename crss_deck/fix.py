@@ -1,0 +1,195 @@
+"""`check --fix`: the changes that findings propose, made in the files, and nothing else touched.
+
+A change is written only if it was tried in memory first and clears what it should.
+"""
+
+from __future__ import annotations
+
+import os
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from difflib import unified_diff
+from pathlib import Path
+from typing import NamedTuple
+
+from crss_deck import diagnostics as rules
+from crss_deck.compiler import Compilation, compile_deck
+from crss_deck.diagnostics import Diagnostic, Edit, Severity
+from crss_deck.folder import SourceFolder, read_deck
+from crss_deck.output import replace_files
+from crss_deck.source import decode
+
+
+class FileChange(NamedTuple):
+    """A file before and after: text with LF line ends for people, bytes for the disk."""
+
+    path: Path
+    shown: str
+    before: str
+    after: str
+    content: bytes
+    edits: int
+
+    def diff(self) -> str:
+        """The change as a unified diff."""
+        lines = unified_diff(
+            self.before.splitlines(keepends=True),
+            self.after.splitlines(keepends=True),
+            f"a/{self.shown}",
+            f"b/{self.shown}",
+        )
+        return "".join(
+            line if line.endswith("\n") else line + "\n\\ No newline at end of file\n"
+            for line in lines
+        )
+
+
+class FixResult(NamedTuple):
+    """What was, or would be, changed; what stays; and what was given up, with the reason."""
+
+    changes: tuple[FileChange, ...]
+    compilation: Compilation
+    """Of the deck as changed."""
+    refused: tuple[str, ...] = ()
+
+
+class ChangedMeanwhileError(OSError):
+    """A file changed between being read and being fixed."""
+
+
+def fix_deck(
+    path: str | os.PathLike[str], *, clock: int | None = None, write: bool = True
+) -> FixResult:
+    """Make the changes that the findings of a source folder propose; with `write` false, only tell.
+
+    Line ends, a BOM and file modes stay as they are. Raises OSError if a file cannot be read or
+    written, and ChangedMeanwhileError, with that file untouched, if it is not what was read.
+    """
+    root = Path(path)
+    folder = read_deck(root)
+    result = compile_deck(folder, clock=clock)
+    changes = _changes(root, folder, result.diagnostics)
+    refused: list[str] = []
+    if changes:
+        tried = compile_deck(_changed(folder, changes), clock=clock)
+        worse = _errors(tried) - _errors(result)
+        if worse:  # the last guard: no known change does this
+            names = ", ".join(sorted({name for name, _ in worse}))
+            refused.append(
+                f"nothing was changed: the changes together would bring {names}; please report this"
+            )
+            changes = []
+        else:
+            result = tried
+    if write:
+        for change in changes:
+            _write(change)
+    return FixResult(tuple(changes), result, tuple(refused))
+
+
+def _errors(result: Compilation) -> Counter[tuple[str, str]]:
+    return Counter((d.rule.name, d.message) for d in result.diagnostics if d.fix is None)
+
+
+def _ready(diagnostics: Iterable[Diagnostic]) -> Iterator[Edit]:
+    """The changes to make now. A note that has errors of its own gets no id yet: mending them may
+    change where it ends.
+    """
+    diagnostics = list(diagnostics)
+    errors: dict[str, list[int]] = {}
+    for diagnostic in diagnostics:
+        if (
+            diagnostic.fix is None
+            and diagnostic.rule.severity is Severity.ERROR
+            and diagnostic.span
+        ):
+            errors.setdefault(diagnostic.source.path, []).append(diagnostic.span.start)
+    for diagnostic in diagnostics:
+        if diagnostic.fix is None:
+            continue
+        if diagnostic.rule is rules.MISSING_ID and diagnostic.span is not None:
+            starts = errors.get(diagnostic.source.path, [])
+            first = bisect_left(starts, diagnostic.span.start)
+            if first < len(starts) and starts[first] <= diagnostic.fix.span.end:
+                continue
+        yield diagnostic.fix
+
+
+def _changes(
+    root: Path, folder: SourceFolder, diagnostics: Iterable[Diagnostic]
+) -> list[FileChange]:
+    edits: dict[str, list[Edit]] = {}
+    for edit in _ready(diagnostics):
+        edits.setdefault(edit.span.source.path, []).append(edit)
+    changes = []
+    for relative, source in folder.texts.items():
+        if source.path not in edits:
+            continue
+        path = (root / relative).resolve()
+        raw = path.read_bytes()
+        if decode(source.path, raw).text != source.text:
+            raise ChangedMeanwhileError(f"{source.path}: the file changed while it was being fixed")
+        chosen = _apart(edits[source.path])
+        changes.append(
+            FileChange(
+                path,
+                source.path,
+                source.text,
+                _apply(source.text, chosen),
+                _apply_raw(raw, chosen),
+                len(chosen),
+            )
+        )
+    return changes
+
+
+def _apart(edits: list[Edit]) -> list[Edit]:
+    """The edits in order of place; of two that touch the same text, the first."""
+    chosen: list[Edit] = []
+    for edit in sorted(edits, key=lambda edit: (edit.span.start, edit.span.end)):
+        if not chosen or chosen[-1].span.end <= edit.span.start:
+            chosen.append(edit)
+    return chosen
+
+
+def _apply(text: str, edits: list[Edit]) -> str:
+    parts, position = [], 0
+    for edit in edits:
+        parts += [text[position : edit.span.start], edit.text]
+        position = edit.span.end
+    return "".join(parts) + text[position:]
+
+
+def _apply_raw(raw: bytes, edits: list[Edit]) -> bytes:
+    """The same changes in the bytes of the file, new lines ending as the file's lines do."""
+    text = raw.decode("utf-8")
+    shift = text.startswith("\ufeff")
+    pairs: list[int] = []  # offsets, with LF line ends, of the line ends that are CR LF
+    position = text.find("\r\n")
+    while position >= 0:
+        pairs.append(position - len(pairs) - shift)
+        position = text.find("\r\n", position + 2)
+    newline = "\r\n" if pairs else "\n" if "\n" in text or "\r" not in text else "\r"
+
+    def place(offset: int) -> int:
+        return offset + shift + bisect_left(pairs, offset)
+
+    parts, position = [], 0
+    for edit in edits:
+        start = place(edit.span.start)
+        parts += [text[position:start], edit.text.replace("\n", newline)]
+        position = place(edit.span.end)
+    return ("".join(parts) + text[position:]).encode()
+
+
+def _changed(folder: SourceFolder, changes: Iterable[FileChange]) -> SourceFolder:
+    texts = dict(folder.texts)
+    by_path = {source.path: relative for relative, source in texts.items()}
+    for change in changes:
+        texts[by_path[change.shown]] = decode(change.shown, change.content)
+    return folder._replace(texts=texts)
+
+
+def _write(change: FileChange) -> None:
+    replace_files(change.path.parent, {change.path.name: lambda out: out.write(change.content)})

@@ -1,0 +1,96 @@
+"""What authors silence, per note and per deck. An allow that silences nothing is said itself."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+
+from crss_deck import diagnostics as rules
+from crss_deck.diagnostics import Diagnostic, Severity
+from crss_deck.manifest import Manifest
+from crss_deck.model import Common
+from crss_deck.source import Source
+
+
+def suppress(
+    found: Iterable[Diagnostic],
+    notes: Iterable[Common],
+    manifest: Manifest | None,
+    manifest_source: Source | None,
+) -> list[Diagnostic]:
+    """Leave out what a note allows or deck.toml ignores; rules selected there become warnings."""
+    ignored = {use.name for use in manifest.ignored} if manifest else set()
+    selected = {use.name for use in manifest.selected} if manifest else set()
+    allowing = _Allowing(notes)
+    used: set[str] = set()
+    kept = []
+    for diagnostic in found:
+        rule = diagnostic.rule
+        if rule.severity is Severity.ERROR:
+            kept.append(diagnostic)
+        elif not allowing.silences(diagnostic):
+            if rule.name in ignored:
+                used.add(rule.name)
+            elif rule.name in selected:
+                rule = rule._replace(severity=Severity.WARNING)
+                kept.append(diagnostic._replace(rule=rule))
+            else:
+                kept.append(diagnostic)
+    kept += allowing.unused()
+    if manifest is not None and manifest_source is not None:
+        kept += [
+            Diagnostic(
+                rules.UNUSED_ALLOW,
+                f"no note has what `{use.name}` finds, so there is nothing to ignore",
+                manifest_source,
+                use.span,
+                "remove it from the list",
+            )
+            for use in manifest.ignored
+            if use.name not in used
+        ]
+    return kept
+
+
+class _Allowing:
+    """The notes that allow something, by place."""
+
+    def __init__(self, notes: Iterable[Common]) -> None:
+        self._by_source: dict[int, list[Common]] = {}
+        for common in notes:
+            if common.allows:
+                self._by_source.setdefault(id(common.span.source), []).append(common)
+        for commons in self._by_source.values():
+            commons.sort(key=lambda common: common.span.start)
+        self._used: set[tuple[str, int, str]] = set()
+
+    def silences(self, diagnostic: Diagnostic) -> bool:
+        """Whether the note in which a finding lies allows it."""
+        span = diagnostic.span
+        commons: Sequence[Common] = self._by_source.get(id(diagnostic.source), ())
+        if span is None or not commons:
+            return False
+        index = bisect_right(commons, span.start, key=lambda common: common.span.start) - 1
+        if index < 0 or commons[index].span.end < span.start:
+            return False
+        for allow in commons[index].allows:
+            if allow.rule == diagnostic.rule.name:
+                self._used.add((span.source.path, allow.span.start, allow.rule))
+                return True
+        return False
+
+    def unused(self) -> list[Diagnostic]:
+        """A warning for each allow that silenced nothing."""
+        return [
+            Diagnostic(
+                rules.UNUSED_ALLOW,
+                f"the note has nothing that `{allow.rule}` finds",
+                allow.span.source,
+                allow.span,
+                "remove the allow",
+            )
+            for commons in self._by_source.values()
+            for common in commons
+            for allow in common.allows
+            if (allow.span.source.path, allow.span.start, allow.rule) not in self._used
+        ]
