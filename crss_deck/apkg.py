@@ -10,9 +10,12 @@ from __future__ import annotations
 import io
 import json
 import sqlite3
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from crss_deck.identity import package_deck_id
@@ -24,6 +27,18 @@ if TYPE_CHECKING:
 
 _ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 _COLLECTION, _MEDIA = "collection.anki2", "media"
+
+_DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    NotImplementedError,
+    EOFError,
+    RuntimeError,
+    ValueError,
+    OSError,
+)
+"""What `zipfile` raises for a file that is no zip file, or a damaged one."""
 
 MAX_MEMBER = 256 * 1024 * 1024
 MAX_TOTAL = 1024 * 1024 * 1024
@@ -151,13 +166,16 @@ def read_apkg(path: str | os.PathLike[str]) -> Package:
     Raises PackageError if the file is no such package or exceeds the limits of this module, and
     OSError if it cannot be opened.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = _members(archive)
-            collection = _read_member(archive, members[_COLLECTION])
-            media = _read_media(archive, members)
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, RuntimeError) as error:
-        raise PackageError(f"not a deck package: {error}") from None
+    with Path(path).open("rb") as stream:
+        try:
+            with zipfile.ZipFile(stream) as archive:
+                members = _members(archive)
+                collection = _read_member(archive, members[_COLLECTION])
+                media = _read_media(archive, members)
+        except PackageError:
+            raise
+        except _DAMAGED as error:
+            raise PackageError(f"not a deck package: {error}") from None
     try:
         return _read_collection(collection, media)
     except (

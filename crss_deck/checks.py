@@ -34,7 +34,7 @@ class Draft(NamedTuple):
 MAX_TOTAL_MEDIA = 250 * 1024 * 1024
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-_BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
+_INVISIBLE = re.compile("[\u200b\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
 
 
 def control_characters(draft: Draft) -> Iterator[Diagnostic]:
@@ -50,18 +50,18 @@ def control_characters(draft: Draft) -> Iterator[Diagnostic]:
             )
 
 
-def bidi_controls(draft: Draft) -> Iterator[Diagnostic]:
-    """They make a text read differently from what it says."""
+def invisible_characters(draft: Draft) -> Iterator[Diagnostic]:
+    """They make a text read differently from what it says, or break a link or a search."""
     for source in draft.folder.texts.values():
         if source.text.isascii():
             continue
-        for match in _BIDI.finditer(source.text):
+        for match in _INVISIBLE.finditer(source.text):
             yield Diagnostic(
-                rules.BIDI_CONTROL,
-                f"an invisible U+{ord(match.group()):04X} changes the order of the text",
+                rules.INVISIBLE_CHARACTER,
+                f"an invisible character (U+{ord(match.group()):04X}) stands in the text",
                 source,
                 source.span(match.start(), match.end()),
-                "remove it; the language of the deck sets its direction",
+                "remove it; the language of the deck sets the direction of its text",
             )
 
 
@@ -240,7 +240,7 @@ def large_media(draft: Draft) -> Iterator[Diagnostic]:
 
 CHECKS: tuple[Callable[[Draft], Iterator[Diagnostic]], ...] = (
     control_characters,
-    bidi_controls,
+    invisible_characters,
     duplicate_keys,
     missing_ids,
     tag_spelling,

@@ -204,10 +204,8 @@ def explain(rule: str | None) -> int:
             click.echo(f"{each.name:{width}}  {each.severity:7}  {each.summary}")
         return DONE
     if rule not in RULES:
-        near = suggestion(rule, RULES)
-        raise click.UsageError(
-            f"There is no rule {rule!r}." + (f" {near.capitalize()}" if near else "")
-        )
+        near = suggestion(rule, RULES).replace("did", " Did")
+        raise click.UsageError(f"There is no rule {rule!r}.{near}")
     click.echo(explain_text(rule))
     return DONE
 
@@ -284,6 +282,7 @@ def main() -> None:
         code = DONE
     except OSError as error:
         _complain(_explain(error))
+        _abandon_output()
         code = UNUSABLE
     except UnicodeError as error:
         _complain(f"the output cannot be shown here: {error}")

@@ -90,8 +90,8 @@ MANIFEST_VALUE = _rule(
 # Files and characters
 INVALID_ENCODING = _rule("invalid-encoding", "a file is not UTF-8 text")
 CONTROL_CHARACTER = _rule("control-character", "a control character stands in the text")
-BIDI_CONTROL = _rule(
-    "bidi-control", "an invisible character changes the order of the text", Severity.WARNING
+INVISIBLE_CHARACTER = _rule(
+    "invisible-character", "a character that nobody sees changes the text", Severity.WARNING
 )
 FILE_TOO_LARGE = _rule("file-too-large", "a file is larger than the compiler reads")
 UNUSED_FILE = _rule("unused-file", "no note refers to a file of the deck", Severity.WARNING)
@@ -102,6 +102,9 @@ DECK_WITHOUT_NOTES = _rule("deck-without-notes", "the deck holds no note at all"
 FRONT_MATTER_SYNTAX = _rule("front-matter-syntax", "the front matter is not plain YAML")
 FRONT_MATTER_PLACE = _rule("front-matter-place", "front matter is not at the top, or not closed")
 FRONT_MATTER_KEY = _rule("front-matter-key", "a key of the front matter is unknown or repeated")
+FRONT_MATTER_COMMENT = _rule(
+    "front-matter-comment", "a # cuts a value of the front matter short", Severity.WARNING
+)
 FRONT_MATTER_VALUE = _rule("front-matter-value", "a front matter value is of the wrong kind")
 
 # Labels and notes
@@ -118,6 +121,7 @@ BLOCK_ON_LABEL_LINE = _rule(
     "block-on-label-line", "a list, table, fence or quote starts on a label line"
 )
 QUESTION_WITHOUT_ANSWER = _rule("question-without-answer", "a question has no answer")
+FIELD_TOO_LARGE = _rule("field-too-large", "a field is larger than any card can show")
 EMPTY_FIELD = _rule("empty-field", "a field holds nothing")
 
 # Clozes

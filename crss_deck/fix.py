@@ -75,7 +75,7 @@ def fix_deck(
         tried = compile_deck(_changed(folder, changes), clock=clock)
         worse = _errors(tried) - _errors(result)
         if worse:  # the last guard: no known change does this
-            names = ", ".join(sorted({name for name, _ in worse}))
+            names = ", ".join(sorted(worse))
             refused.append(
                 f"nothing was changed: the changes together would bring {names}; please report this"
             )
@@ -88,13 +88,14 @@ def fix_deck(
     return FixResult(tuple(changes), result, tuple(refused))
 
 
-def _errors(result: Compilation) -> Counter[tuple[str, str]]:
-    return Counter((d.rule.name, d.message) for d in result.diagnostics if d.fix is None)
+def _errors(result: Compilation) -> Counter[str]:
+    return Counter(error.rule.name for error in result.errors if error.fix is None)
 
 
 def _ready(diagnostics: Iterable[Diagnostic]) -> Iterator[Edit]:
-    """The changes to make now. A note that has errors of its own gets no id yet: mending them may
-    change where it ends.
+    """The changes to make now.
+
+    A note with errors of its own gets no id yet: mending them may change where it ends.
     """
     diagnostics = list(diagnostics)
     errors: dict[str, list[int]] = {}

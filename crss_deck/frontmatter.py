@@ -187,15 +187,15 @@ class _Reader:
             # YAML ends a plain value at ` #`, so `Deck #1` would become `Deck` in silence.
             text, end = word.span.source.text, word.span.end
             rest = text[end : text.find("\n", end)]
-            if (
-                event.style is None
-                and rest.lstrip().startswith("#")
-                and "source deck".find(key.text) >= 0
-            ):
-                self._syntax(
-                    "`#` begins a comment here, so the rest of the line would be lost",
-                    word.span.source.span(end + len(rest) - len(rest.lstrip()), end + len(rest)),
-                    f'put the text between quotes: {key.text}: "{word.text}{rest}"',
+            comment = rest.lstrip()
+            if event.style is None and comment.startswith("#"):
+                start = end + len(rest) - len(comment)
+                self._say(
+                    rules.FRONT_MATTER_COMMENT,
+                    "`#` begins a comment here, so the rest of the line is left out",
+                    word.span.source.span(start, start + len(comment.rstrip())),
+                    f'for text put it between quotes: {key.text}: "{word.text}{rest.rstrip()}";'
+                    " move a comment to a line of its own",
                 )
             return word
         words: list[Word] = []

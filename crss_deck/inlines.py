@@ -419,7 +419,7 @@ class InlineChecker:
     def _skip_close(self) -> Token | None:
         """Take the next `}}` for text and return it: it belongs to a mark that is no good."""
         for token in islice(self._children, self._index + 1, None):
-            if token.type == "cloze_open":
+            if token.type in ("cloze_open", "braces_open"):
                 return None
             if token.type == "cloze_close":
                 if token.content != "}}":

@@ -147,7 +147,9 @@ class _Reader:
         first, behind = token.map or [0, 0]
         content, file, position = [], [], 0
         lines = token.content.split("\n")
-        first = max(first, min(first, behind - len(lines)))
+        # A first line of nothing but odd blanks (U+2028) is cut off whole.
+        while behind - first > len(lines) and not self._line(first)[1].strip(" \t>").strip():
+            first += 1
         for number, line in enumerate(lines, first):
             start, text = self._line(number)
             visible = line.strip()
@@ -236,6 +238,9 @@ class _Reader:
         for token in children:
             if token.type == "label" and token.level == 0:
                 groups.append((token, []))
+                at = token.meta["at"][0]
+                if marks[at].fault:
+                    self._misspelt(marks[at], places(at), fixable=True)
             else:
                 groups[-1][1].append(token)
         if len(groups) == 1:
@@ -282,8 +287,6 @@ class _Reader:
         return _block("paragraph", part, span, found, _cloze_mark(children))
 
     def _label_line(self, line: str, mark: LabelMark, offset: int) -> None:
-        if mark.fault:
-            self._misspelt(mark, offset, fixable=True)
         after = line[mark.length :].lstrip()
         if _BLOCK_START.match(after):
             start = offset + len(line) - len(after)
@@ -386,9 +389,8 @@ class _Reader:
                     for token in children
                 ):
                     self._reserved(mark, offset)
-            elif start in marks:
-                if not mark.fault:
-                    self._misplaced(mark, offset, "inside markup begun on an earlier line")
+            elif start in marks and not mark.fault:
+                self._misplaced(mark, offset, "inside markup begun on an earlier line")
             elif mark.fault:
                 self._misspelt(mark, offset)
             else:
@@ -510,7 +512,9 @@ class _Reader:
         first, behind = token.map or [0, 0]
         span = self._lines(first, behind)
         start, text = self._line(first)
-        language = token.info.split(maxsplit=1)[0] if token.info.strip() else ""
+        # As written: markdown-it resolves references and escapes in what it takes for the name.
+        name_start = text.index(token.markup) + len(token.markup)
+        language = next(iter(text[name_start:].split(maxsplit=1)), "")
         opening_end = start + len(text.rstrip())
         # A closed fence takes two lines more than its content has.
         content_lines = token.content.count("\n") + (not token.content.endswith("\n"))
@@ -533,7 +537,7 @@ class _Reader:
                 "write the formula between $$ and $$",
             )
         if language:
-            name = start + text.index(language, text.index(token.markup) + len(token.markup))
+            name = start + text.index(language, name_start)
             token.meta["span"] = self._source.span(name, name + len(language))
         token.meta["language"] = language
 

@@ -28,6 +28,7 @@ from crss_deck.model import Allow, BasicNote, ClozeNote, Common, Note
 from crss_deck.source import Source, Span
 
 MAX_TAG_LENGTH = 100
+MAX_FIELD_LENGTH = 100_000
 
 _OPENING = (labels.QUESTION, labels.CLOZE)
 _BACK = (labels.HINT, labels.EXTRA, labels.ACCEPT, labels.SOURCE)
@@ -224,6 +225,14 @@ class _Parser:
         if draft is None:
             return
         for name, blocks in draft.fields.items():
+            size = sum(block.span.end - block.span.start for block in blocks)
+            if size > MAX_FIELD_LENGTH:
+                self._say(
+                    rules.FIELD_TOO_LARGE,
+                    f"the field `{name}:` has {size} characters, and no card shows so many",
+                    draft.labels[name],
+                    f"split the note: a field has at most {MAX_FIELD_LENGTH} characters",
+                )
             if not _visible(blocks):
                 self._say(
                     rules.EMPTY_FIELD,
