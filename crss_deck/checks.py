@@ -12,8 +12,8 @@ from crss_deck.folder import CHANGELOG, MANIFEST, SourceFolder
 from crss_deck.highlight import is_language
 from crss_deck.lowering import plain_text
 from crss_deck.manifest import Manifest
-from crss_deck.media import note_blocks
-from crss_deck.model import BasicNote, MediaFile, Note
+from crss_deck.media import Media, note_blocks
+from crss_deck.model import BasicNote, Note
 from crss_deck.parser import TagUse
 from crss_deck.source import Source, Span
 
@@ -28,7 +28,7 @@ class Draft(NamedTuple):
     notes: list[Note]
     tags: list[TagUse]
     key_spans: list[tuple[str, Span]]
-    media: dict[tuple[str, str], MediaFile]
+    media: Media
 
 
 MAX_TOTAL_MEDIA = 250 * 1024 * 1024
@@ -141,8 +141,19 @@ def unknown_languages(draft: Draft) -> Iterator[Diagnostic]:
                 if token.type != "fence" or not token.meta.get("language"):
                     continue
                 name, span = token.meta["language"], token.meta["span"]
-                if span not in told and not is_language(name):
-                    told.add(span)
+                extra = token.meta["extra"]
+                if span in told:
+                    continue
+                told.add(span)
+                if extra.text.strip():
+                    yield Diagnostic(
+                        rules.UNKNOWN_LANGUAGE,
+                        "what stands behind the language of a fence is not shown",
+                        span.source,
+                        extra,
+                        "leave it out",
+                    )
+                if not is_language(name):
                     yield Diagnostic(
                         rules.UNKNOWN_LANGUAGE,
                         f"no colours are known for the language `{name}`",
@@ -154,7 +165,7 @@ def unknown_languages(draft: Draft) -> Iterator[Diagnostic]:
 
 def unused_files(draft: Draft) -> Iterator[Diagnostic]:
     """A notes file with a wrong ending, or an image nobody sees, would be missed in silence."""
-    used = {media.path for media in draft.media.values()}
+    used = set(draft.media.named)
     if draft.manifest is not None:
         used.add(draft.manifest.description)
     for path in draft.folder.files:
@@ -227,7 +238,7 @@ def media_name_case(draft: Draft) -> Iterator[Diagnostic]:
 
 def large_media(draft: Draft) -> Iterator[Diagnostic]:
     """Learners download a deck over the phone, and sync every byte of it."""
-    total = sum(len(media.content) for media in set(draft.media.values()))
+    total = sum(len(media.content) for media in set(draft.media.found.values()))
     if total > MAX_TOTAL_MEDIA:
         yield Diagnostic(
             rules.LARGE_MEDIA,

@@ -64,7 +64,7 @@ def compile_deck(folder: SourceFolder, *, clock: int | None = None) -> Compilati
     compilation = Compilation(diagnostics)
     if manifest is None or compilation.errors:
         return compilation
-    deck = Deck(manifest, tuple(notes), folder.texts.get(manifest.description), media)
+    deck = Deck(manifest, tuple(notes), folder.texts.get(manifest.description), media.found)
     # A draft is a second old, so that a release of this very second is newer.
     moment = (int(time.time()) if clock is None else clock) - 1
     package = render_deck(deck, moment)

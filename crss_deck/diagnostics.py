@@ -167,6 +167,7 @@ UNBALANCED_HTML = _rule("unbalanced-html", "an HTML tag is not opened and closed
 FOOTNOTE = _rule("footnote", "footnotes are not part of the language")
 UNUSED_LINK_DEFINITION = _rule("unused-link-definition", "a link definition is not used")
 NUMBER_IN_PARAGRAPH = _rule("number-in-paragraph", "a numbered line in a paragraph starts no list")
+EXTRA_CELL = _rule("extra-cell", "a table row has more cells than its table has columns")
 NESTING_TOO_DEEP = _rule("nesting-too-deep", "lists or quotes are nested too deep")
 FOREIGN_SYNTAX = _rule("foreign-syntax", "syntax of another Markdown dialect or of Anki")
 ANKI_SYNTAX = _rule("anki-syntax", "a sound mark of Anki is shown as text", Severity.WARNING)

@@ -16,8 +16,8 @@ from crss_deck.labels import one_edit_apart
 from crss_deck.source import Source, Span
 
 MAX_CLOZE_NUMBER = 499
-MAX_CLOZE_DEPTH = 9
-"""Anki reads ten levels of nested clozes; one is kept in reserve."""
+MAX_CLOZE_DEPTH = 10
+"""Anki reads ten levels of nested clozes and leaves out the eleventh."""
 
 INLINE_TAGS = frozenset(("br", "sub", "sup", "kbd", "u", "mark", "ruby", "rt", "rp", "small"))
 """The HTML tags an author may write, without attributes."""
@@ -72,7 +72,10 @@ class _Frame(NamedTuple):
     number: int = 0
 
 
-_NEAR_CLOZE = re.compile(r"\{\{\s*(?:[cC]\s*[0-9]*|[0-9]+\s*(?=::?)|cloze)[\s,0-9]*:{1,2}")
+_NEAR_CLOZE = re.compile(
+    r"\{\{\s*(?:[cC]\s*[0-9]+\s*(?=\}\})"
+    r"|(?:[cC]\s*[0-9]*|[0-9]+\s*(?=::?)|cloze)[\s,0-9]*:{1,2})"
+)
 _CLOZE_TEXT = re.compile(r"\{\{c[0-9]+::")
 _NUMBER = re.compile(r"([0-9]{1,9})::")
 _TEMPLATE = re.compile(r"\s*(?:[#/^!]|[A-Za-z-]+:(?!:))")
@@ -96,11 +99,11 @@ class InlineChecker:
         self._report = report
 
     def check(
-        self, children: list[Token], places: Callable[[int], int], *, hides: bool = True
+        self, children: list[Token], places: Callable[[int], int], *, place: str = "text"
     ) -> Inlines:
         """Report every fault of form and return the clozes; marks that are text become text.
 
-        `hides` is false where a cloze cannot hide anything (a heading).
+        `place` is `heading` or `alt` (the text of an image) where a cloze cannot hide anything.
         """
         self._places = places
         self._children = children
@@ -110,7 +113,7 @@ class InlineChecker:
         self._filled: set[tuple[int, bool]] = set()
         self._deletions: list[ClozeDeletion] = []
         self._unnumbered: list[Unnumbered] = []
-        self._hides = hides
+        self._place = place
         self._escaped_bracket: dict[str, Token] = {}
         self._foreign_tags: set[str] = set()
         for index, token in enumerate(children):
@@ -167,8 +170,16 @@ class InlineChecker:
         if token.type == "text_special":
             self._escape(token)
             return
-        if "[" in content:
+        if "[" in content and self._place != "alt":
             self._brackets(token, content)
+        if "$$" in content:
+            start = self._places(token.meta["at"][0] + content.index("$$"))
+            self._say(
+                rules.UNCLOSED_MATH,
+                "`$$` begins a formula that does not end",
+                Span(self._source, start, start + 2),
+                r"close it with $$ before any blank line, or write \$\$ for dollar signs",
+            )
         if "~" in content:
             for match in _TILDE.finditer(content):
                 self._say(
@@ -253,12 +264,19 @@ class InlineChecker:
     def _open(self, token: Token) -> None:
         number = int(token.info[:9])
         token.meta["span"] = span = self._span(token)
-        if not self._hides:
+        if self._place == "heading":
             self._say(
                 rules.CLOZE_IN_LITERAL,
                 "a heading is never a card, so a cloze in it hides nothing",
                 span,
                 r"move the sentence into a paragraph, or write \{{ for literal braces",
+            )
+        elif self._place == "alt":
+            self._say(
+                rules.CLOZE_IN_LITERAL,
+                "a cloze in the text of an image hides nothing",
+                span,
+                "put the cloze around the whole image: {{c1::![text](file.png)}}",
             )
         elif token.info.startswith("0") or number > MAX_CLOZE_NUMBER:
             self._say(
@@ -314,6 +332,9 @@ class InlineChecker:
                 self._span(token),
                 r"write \} for each literal brace",
             )
+        elif not depth and self._place == "alt":
+            token.type = "text"
+            return
         elif not depth:
             self._say(
                 rules.UNOPENED_CLOZE,
@@ -368,6 +389,8 @@ class InlineChecker:
 
     def _left_open(self, frame: _Frame) -> None:
         if frame.kind == "cloze":
+            if self._place != "text":
+                return  # it is no good there anyway
             self._say(
                 rules.UNCLOSED_CLOZE,
                 "the cloze is not closed in its paragraph or cell",
@@ -402,7 +425,7 @@ class InlineChecker:
                 Span(self._source, span.start, near.end()),
                 "write {{c1::answer}}: a small c, one number, two colons, no spaces",
             )
-        elif partner and inner.strip() and self._hides and not _TEMPLATE.match(inner):
+        elif partner and inner.strip() and self._place == "text" and not _TEMPLATE.match(inner):
             whole = Span(self._source, span.start, self._span(partner).end)
             token.meta["span"] = whole
             prefix = Span(self._source, span.end, span.end + (number.end() if number else 0))
@@ -455,8 +478,6 @@ class InlineChecker:
             self._fill()
             if content.startswith("</") and tag and tag.group(1).lower() in self._foreign_tags:
                 return  # said at the opening tag
-            if tag:
-                self._foreign_tags.add(tag.group(1).lower())
             known = tag is not None and tag.group(1).lower() in INLINE_TAGS
             self._say(
                 rules.RAW_HTML,
@@ -467,6 +488,8 @@ class InlineChecker:
                 r"allowed are " + " ".join(sorted(INLINE_TAGS)) + r" without attributes;"
                 r" use Markdown for the rest, and write \< for a literal <",
             )
+            if tag:
+                self._foreign_tags.add(tag.group(1).lower())
             return
         closing, self_closing = match.group(1), match.group(3)
         if name == "br":
@@ -483,7 +506,8 @@ class InlineChecker:
         if not any(
             frame.kind == "html" and _tag_name(frame.token) == name for frame in self._stack
         ):
-            self._unbalanced(token)
+            if name not in self._foreign_tags:  # else said at the opening tag
+                self._unbalanced(token)
             return
         while True:
             frame = self._pop()
@@ -516,16 +540,11 @@ class InlineChecker:
     def _image(self, token: Token) -> None:
         token.meta["span"] = span = self._span(token)
         self._fill()
-        for child in token.children or ():
-            if child.type == "cloze_open":
-                offset = token.meta["at"][0] + 2
-                start, end = child.meta["at"]
-                self._say(
-                    rules.CLOZE_IN_LITERAL,
-                    "a cloze in the text of an image hides nothing",
-                    Span(self._source, self._places(offset + start), self._end(offset + end)),
-                    "put the cloze around the whole image: {{c1::![text](file.png)}}",
-                )
+        if token.children:
+            places, start = self._places, token.meta["at"][0] + len("![")
+            InlineChecker(self._source, self._report).check(
+                token.children, lambda position: places(start + position), place="alt"
+            )
         self._attribute(token, "title", span)
         self._attribute(token, "src", span)
 
@@ -589,8 +608,16 @@ class InlineChecker:
     def _math(self, token: Token) -> None:
         span = self._span(token)
         content = token.content
+        before = self._children[self._index - 1] if self._index else None
         if content.startswith("`") and content.endswith("`"):
             self._foreign_math(span)
+        elif content[0] == "]" and before and before.content.endswith("["):
+            self._say(
+                rules.FOREIGN_SYNTAX,
+                "`[$]…[/$]` is Anki's own mark, not part of this language",
+                Span(self._source, span.start - 1, span.end + 1),
+                r"write math as $…$ or $$…$$; write \$ for a dollar sign",
+            )
         elif token.type == "math_inline" and "\n" in content:
             self._say(
                 rules.UNCLOSED_MATH,
@@ -600,11 +627,11 @@ class InlineChecker:
             )
         else:
             check_math(content, span, self._report)
-            words = sum(bool(_WORD.search(word)) for word in content.split())
-            if words > 1 and _PROSE_ONLY.fullmatch(content):
+            words = content.split()
+            if len(words) > 1 and any(map(_WORD.search, words)) and _PROSE_ONLY.fullmatch(content):
                 self._say(
                     rules.PROSE_MATH,
-                    "this would be set as a formula, but holds only words",
+                    "this would be set as a formula, but holds only words and prices",
                     span,
                     r"write \$ for a dollar sign",
                 )

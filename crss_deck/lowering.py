@@ -83,7 +83,7 @@ def field_html(blocks: Iterable[Block], media_name: MediaName) -> str:
     else:
         for block in blocks:
             writer.block(block.tokens)
-    return "".join(writer.out)
+    return "".join(writer.out).strip(" ")
 
 
 def context_html(path: Iterable[Heading], media_name: MediaName) -> str:
@@ -142,7 +142,10 @@ class _Writer:
         for token in tokens:
             kind = token.type
             if kind == "inline":
+                start = len(self.out)
                 self.inline(token.children or [])
+                # What a comment leaves at the edge of a paragraph.
+                self.out[start:] = ["".join(self.out[start:]).strip(" ")]
             elif kind == "fence":
                 self._fence(token)
             elif kind == "math_block":
@@ -238,8 +241,10 @@ class _Writer:
             # The text is for Markdown viewers: on a card it could give away what is to be heard.
             self.out.append(f"[sound:{name}]")
             return
-        alt = "".join(child.content for child in token.children or () if child.type in _TEXTS)
-        alt = " ".join(alt.split()) or token.content
+        words = (
+            child.content or " " * child.type.endswith("break") for child in token.children or ()
+        )
+        alt = " ".join("".join(words).split())
         self.out.append(
             f'<img src="{name}" alt="{escape(alt, self._depth > 0)}"{self._title(token)}>'
         )

@@ -61,6 +61,8 @@ class Label(NamedTuple):
 
     name: str
     span: Span
+    misspelt: bool = False
+    """Whether it was only almost a label, which has been reported."""
 
 
 class Metadata(NamedTuple):
@@ -98,6 +100,14 @@ _TASK = re.compile(r"\[[ xX]\](?=\s|\Z)")
 def parse_markdown(source: Source, report: Report) -> Document:
     """Split a notes file into its top-level pieces, reporting every fault of form on the way."""
     return _Reader(source, report).read()
+
+
+class _Cell(NamedTuple):
+    """A cell of a table row: its places, and where its text lies in the file."""
+
+    places: Places
+    start: int
+    end: int
 
 
 class _Reader:
@@ -163,7 +173,7 @@ class _Reader:
         match = _ATX.match(text, text.index("#"))
         return Places([0], [start + (match.end() if match else 0)])
 
-    def _places_of_cells(self, number: int) -> list[Places]:
+    def _cells(self, number: int) -> list[_Cell]:
         r"""The cells of a table row; in a cell, `\|` is one character of content."""
         start, text = self._line(number)
         prefix = _CONTAINER.match(text)
@@ -193,7 +203,10 @@ class _Reader:
             for lost, bar in enumerate(escaped, 1):
                 content.append(bar - left - lost)
                 file.append(start + bar)
-            found.append(Places(content, file))
+            end = start + left + len(inside.strip())
+            found.append(_Cell(Places(content, file), start + left, end))
+        if found and found[-1].start == found[-1].end:
+            found.pop()  # what stands behind the last bar
         return found
 
     # -- top-level groups
@@ -233,7 +246,7 @@ class _Reader:
                     self._label_line(line, label_mark, offset)
             self._numbered(line, index, places, position)
             position += len(line) + 1
-        children, inlines = self._parse_inline(inline, places, marks, "")
+        children = self._parse_inline(inline, places, marks, "")
         groups: list[tuple[Token | None, list[Token]]] = [(None, [])]
         for token in children:
             if token.type == "label" and token.level == 0:
@@ -244,8 +257,9 @@ class _Reader:
             else:
                 groups[-1][1].append(token)
         if len(groups) == 1:
-            mark = _cloze_mark(children)
-            self._pieces.append(_block("paragraph", tokens, span, inlines, mark))
+            found = self._inlines.check(children, places)
+            block = _block("paragraph", tokens, span, found, _cloze_mark(children))
+            self._pieces.append(block)
             return
         for number, (label, group) in enumerate(groups):
             end = places(_start(groups[number + 1][0])) if number + 1 < len(groups) else span.end
@@ -254,7 +268,8 @@ class _Reader:
                 at, behind = label.meta["at"]
                 length = marks[at].length
                 start = places(at)
-                self._pieces.append(Label(label.info, self._source.span(start, start + length)))
+                label_span = self._source.span(start, start + length)
+                self._pieces.append(Label(label.info, label_span, bool(marks[at].fault)))
                 if at:
                     self._say(
                         rules.RUN_ON_LABELS,
@@ -264,6 +279,8 @@ class _Reader:
                         "leave a blank line above it",
                     )
                 begin = places(behind - 1) + 1
+            # Each field on its own: a cloze or tag cannot reach over a label.
+            found = self._inlines.check(group, places)
             group = _without_outer_breaks(group)
             if group:
                 text = self._source.text
@@ -271,20 +288,16 @@ class _Reader:
                     begin += 1
                 while text[end - 1] in " \t\n":
                     end -= 1
-                self._pieces.append(self._part(tokens, group, begin, end, inlines))
+                self._pieces.append(self._part(tokens, group, begin, end, found))
 
     def _part(
         self, tokens: list[Token], children: list[Token], start: int, end: int, inlines: Inlines
     ) -> Block:
         """The part of a paragraph between two labels, as a paragraph of its own."""
         inline = Token("inline", "", 0, children=children, level=1)
-        found = Inlines(
-            [each for each in inlines.deletions if start <= each.span.start < end],
-            [each for each in inlines.unnumbered if start <= each.span.start < end],
-        )
         span = self._source.span(start, end)
         part = [tokens[0], inline, tokens[-1]]
-        return _block("paragraph", part, span, found, _cloze_mark(children))
+        return _block("paragraph", part, span, inlines, _cloze_mark(children))
 
     def _label_line(self, line: str, mark: LabelMark, offset: int) -> None:
         after = line[mark.length :].lstrip()
@@ -339,13 +352,8 @@ class _Reader:
     # -- inline content
 
     def _parse_inline(
-        self,
-        inline: Token,
-        places: Places,
-        marks: dict[int, LabelMark],
-        place: str,
-        hides: bool = True,
-    ) -> tuple[list[Token], Inlines]:
+        self, inline: Token, places: Places, marks: dict[int, LabelMark], place: str
+    ) -> list[Token]:
         """Parse the content of an inline token; `marks` are the labels it may hold.
 
         `place` names where the content stands, for a label there that opens nothing.
@@ -359,11 +367,10 @@ class _Reader:
             self._too_deep(places(0))
         fired = {t.meta["at"][0] for t in children if t.type == "label" and t.level == 0}
         self._stray_labels(inline.content, places, marks, fired, children, place)
-        inlines = self._inlines.check(children, places, hides=hides)
         for token in children:
             if "label" in token.meta:
                 self._used_definitions.add(token.meta["label"])
-        return children, inlines
+        return children
 
     def _stray_labels(
         self,
@@ -433,7 +440,8 @@ class _Reader:
         mark: Span | None = None
         deep = False
         containers: list[str] = []
-        cells: Iterator[Places] = iter(())
+        row: list[_Cell] = []
+        cells: Iterator[_Cell] = iter(())
         first_cell = True
         for index, token in enumerate(tokens):
             kind = token.type
@@ -443,14 +451,25 @@ class _Reader:
             if token.nesting == 1:
                 containers.append(kind)
                 if kind == "tr_open":
-                    cells = iter(self._places_of_cells((token.map or [0])[0]))
+                    row = self._cells((token.map or [0])[0])
+                    cells = iter(row)
                     first_cell = True
             elif token.nesting == -1:
                 containers.pop()
+                extra = next(cells, None) if kind == "tr_close" else None
+                if extra is not None:
+                    self._say(
+                        rules.EXTRA_CELL,
+                        "the row has more cells than the table has columns, so these would be lost",
+                        extra.start,
+                        row[-1].end,
+                        r"add a column to the head of the table; write \| for a bar in text",
+                    )
             elif kind == "inline":
                 parent = tokens[index - 1].type
                 if parent in ("th_open", "td_open"):
-                    places = next(cells, None) or Places([0], [span.start])
+                    cell = next(cells, None)
+                    places = cell.places if cell else Places([0], [span.start])
                     place = "in a table row" if first_cell else "in a later cell"
                     first_cell = False
                 elif parent == "heading_open":
@@ -460,9 +479,9 @@ class _Reader:
                 else:
                     places = self._places_of_lines(token)
                     place = self._paragraph_inside(token, places, containers)
-                children, found = self._parse_inline(
-                    token, places, {}, place, hides="heading_open" not in containers
-                )
+                children = self._parse_inline(token, places, {}, place)
+                where = "heading" if "heading_open" in containers else "text"
+                found = self._inlines.check(children, places, place=where)
                 all_found.deletions.extend(found.deletions)
                 all_found.unnumbered.extend(found.unnumbered)
                 mark = mark or _cloze_mark(children)
@@ -536,9 +555,13 @@ class _Reader:
                 opening_end,
                 "write the formula between $$ and $$",
             )
+            language = ""
         if language:
             name = start + text.index(language, name_start)
             token.meta["span"] = self._source.span(name, name + len(language))
+            token.meta["extra"] = self._source.span(
+                min(opening_end, name + len(language) + 1), opening_end
+            )
         token.meta["language"] = language
 
     def _math_block(self, token: Token) -> None:
@@ -652,6 +675,13 @@ class _Reader:
         return self._source.span(start, max(start, end))
 
     def _definitions(self) -> None:
+        definitions = [
+            *self._env.get("duplicate_refs", ()),
+            *self._env.get("references", {}).values(),
+        ]
+        for definition in definitions:
+            first, behind = definition["map"]
+            self._hidden_labels(first + 1, behind, "inside a link definition")
         for definition in self._env.get("duplicate_refs", ()):
             self._definition(definition["map"], "the link definition repeats an earlier one", "")
         for label, definition in self._env.get("references", {}).items():
@@ -698,10 +728,15 @@ def _cloze_mark(children: list[Token]) -> Span | None:
 
 
 def _without_outer_breaks(tokens: list[Token]) -> list[Token]:
-    """Drop line breaks at both ends: between two labels they separate nothing."""
+    """Drop line breaks and comments at both ends: between two labels they separate nothing."""
+
+    def shows(token: Token) -> bool:
+        comment = token.type == "html_inline" and token.content.startswith("<!--")
+        return not comment and token.type not in ("softbreak", "hardbreak")
+
     first, behind = 0, len(tokens)
-    while first < behind and tokens[first].type in ("softbreak", "hardbreak"):
+    while first < behind and not shows(tokens[first]):
         first += 1
-    while behind > first and tokens[behind - 1].type in ("softbreak", "hardbreak"):
+    while behind > first and not shows(tokens[behind - 1]):
         behind -= 1
     return tokens[first:behind]

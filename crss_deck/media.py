@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from difflib import get_close_matches
 from hashlib import sha256
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from markdown_it.token import Token
@@ -66,16 +67,21 @@ def image_tokens(blocks: Iterable[Block]) -> Iterator[Token]:
                     yield child
 
 
-def collect_media(
-    notes: Iterable[Note], folder: SourceFolder, report: Report
-) -> dict[tuple[str, str], MediaFile]:
-    """The files that notes refer to, by (path of the notes file, address); faults are reported."""
+class Media(NamedTuple):
+    """The good files by (path of the notes file, address), and every path that a note names."""
+
+    found: dict[tuple[str, str], MediaFile]
+    named: set[str]
+
+
+def collect_media(notes: Iterable[Note], folder: SourceFolder, report: Report) -> Media:
+    """The files that notes refer to; faults are reported."""
     finder = _Finder(folder, report)
     for note in notes:
         blocks = [*note_blocks(note), *(heading.block for heading in note.common.context)]
         for token in image_tokens(blocks):
             finder.find(token, token.meta["span"])
-    return finder.found
+    return Media(finder.found, finder.named)
 
 
 class _Finder:
@@ -85,6 +91,7 @@ class _Finder:
         self._by_path: dict[str, MediaFile] = {}
         self._told: set[Span] = set()
         self.found: dict[tuple[str, str], MediaFile] = {}
+        self.named: set[str] = set()
 
     def _say(self, rule: Rule, message: str, span: Span, help: str) -> None:
         self._report(Diagnostic(rule, message, span.source, span, help))
@@ -99,6 +106,7 @@ class _Finder:
         path = self._path(address, notes_path, span)
         if path is None:
             return
+        self.named.add(path)
         extension = posixpath.splitext(path)[1].lower()
         if extension not in IMAGES | SOUNDS:
             self._say(

@@ -126,6 +126,8 @@ class _Parser:
             self._draft = _Draft(name, label.span, bare=False)
             return
         draft = self._draft
+        if draft is None and label.misspelt:
+            return
         if draft is None:
             ended = (
                 f": {self._ended_by} ended the note above" if self.notes and self._ended_by else ""
@@ -334,6 +336,9 @@ class _Parser:
         entries = {entry.key: entry for entry in draft.entries}
         key = self._key(entries.get("id"))
         was = self._key(entries.get("was"))
+        for name, entry in ((key, "id"), (was if was != key else "", "was")):
+            if name:
+                self.key_spans.append((name, entries[entry].value_span))
         own_tags: tuple[str, ...] = ()
         claims: tuple[str, ...] = ()
         if "tags" in entries:
@@ -370,7 +375,6 @@ class _Parser:
             return ""
         key = entry.value
         if KEY.fullmatch(key) and len(key) <= MAX_KEY_LENGTH:
-            self.key_spans.append((key, entry.value_span))
             return key
         slug = re.sub(r"[^a-z0-9]+", "-", key.lower()).strip("-")[:MAX_KEY_LENGTH].strip("-")
         self._say(
