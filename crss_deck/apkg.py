@@ -73,6 +73,13 @@ def write_to(package: Package, stream: IO[bytes]) -> None:
             archive.writestr(info, content)
 
 
+def genanki_version() -> str:
+    """The version of the genanki that writes the rows."""
+    import genanki.version
+
+    return str(genanki.version.__version__)
+
+
 def _collection(package: Package) -> bytes:
     """The SQLite file, rewritten so that neither SQLite's version nor its history shows."""
     with closing(sqlite3.connect(":memory:")) as connection:

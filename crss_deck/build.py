@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from crss_deck import __version__
-from crss_deck.apkg import package_bytes
+from crss_deck.apkg import genanki_version, package_bytes
 from crss_deck.compiler import Compilation, compile_deck
 from crss_deck.diagnostics import Diagnostic
 from crss_deck.folder import read_deck
@@ -119,14 +119,13 @@ def _iso(second: int) -> str:
 
 def tool_versions() -> dict[str, str]:
     """The versions of everything that shapes the bytes of a package."""
-    import genanki.version
     import markdown_it
     import mdit_py_plugins
     import pygments
 
     return {
         "crss-deck": __version__,
-        "genanki": genanki.version.__version__,
+        "genanki": genanki_version(),
         "markdown-it-py": markdown_it.__version__,
         "mdit-py-plugins": mdit_py_plugins.__version__,
         "pygments": pygments.__version__,

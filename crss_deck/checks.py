@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import NamedTuple
 
 from crss_deck import diagnostics as rules
@@ -31,6 +32,8 @@ class Draft(NamedTuple):
     media: Media
 
 
+MAX_FINDINGS = 1000
+"""Of one rule in one file: who has more has another kind of problem."""
 MAX_TOTAL_MEDIA = 250 * 1024 * 1024
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
@@ -40,7 +43,7 @@ _INVISIBLE = re.compile("[\u200b\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
 def control_characters(draft: Draft) -> Iterator[Diagnostic]:
     """Anki drops some of these in silence and refuses a whole package for others."""
     for source in draft.folder.texts.values():
-        for match in _CONTROL.finditer(source.text):
+        for match in islice(_CONTROL.finditer(source.text), MAX_FINDINGS):
             yield Diagnostic(
                 rules.CONTROL_CHARACTER,
                 f"a control character (U+{ord(match.group()):04X}) stands in the text",
@@ -55,7 +58,7 @@ def invisible_characters(draft: Draft) -> Iterator[Diagnostic]:
     for source in draft.folder.texts.values():
         if source.text.isascii():
             continue
-        for match in _INVISIBLE.finditer(source.text):
+        for match in islice(_INVISIBLE.finditer(source.text), MAX_FINDINGS):
             yield Diagnostic(
                 rules.INVISIBLE_CHARACTER,
                 f"an invisible character (U+{ord(match.group()):04X}) stands in the text",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from crss_deck import diagnostics as rules
-from crss_deck.checks import CHECKS, Draft, notes_paths
+from crss_deck.checks import CHECKS, MAX_FINDINGS, Draft, notes_paths
 from crss_deck.diagnostics import Diagnostic, Severity, sort_key
 from crss_deck.folder import LOCK, MANIFEST, SourceFolder
 from crss_deck.keys import propose_keys
@@ -41,25 +43,26 @@ def compile_deck(folder: SourceFolder, *, clock: int | None = None) -> Compilati
 
     `clock` is the moment of the build in seconds since 1970, by default now; it dates a draft.
     """
-    found: list[Diagnostic] = list(folder.problems)
+    found = _Findings(folder.problems)
     manifest = _manifest(folder, found)
     notes: list[Note] = []
     tags: list[TagUse] = []
     key_spans: list[tuple[str, Span]] = []
     counts: dict[str, int] = {}
     for path in notes_paths(folder, manifest):
-        file = parse_notes(folder.texts[path], found.append)
+        file = parse_notes(folder.texts[path], found.add)
         counts[path] = len(file.notes)
         notes += file.notes
         tags += file.tags
         key_spans += file.key_spans
     notes = propose_keys(notes)
-    media = collect_media(notes, folder, found.append)
+    media = collect_media(notes, folder, found.add)
     draft = Draft(folder, manifest, counts, notes, tags, key_spans, media)
     for check in CHECKS:
-        found += check(draft)
+        for diagnostic in check(draft):
+            found.add(diagnostic)
     commons = [note.common for note in notes]
-    kept = suppress(found, commons, manifest, folder.texts.get(MANIFEST))
+    kept = suppress(found.all, commons, manifest, folder.texts.get(MANIFEST))
     diagnostics = tuple(sorted(kept, key=sort_key))
     compilation = Compilation(diagnostics)
     if manifest is None or compilation.errors:
@@ -74,16 +77,30 @@ def compile_deck(folder: SourceFolder, *, clock: int | None = None) -> Compilati
     )
 
 
-def _manifest(folder: SourceFolder, found: list[Diagnostic]) -> Manifest | None:
+class _Findings:
+    """All findings, but of one rule in one file no more than anybody would read."""
+
+    def __init__(self, first: Iterable[Diagnostic]) -> None:
+        self.all = list(first)
+        self._counts: Counter[tuple[str, str]] = Counter()
+
+    def add(self, diagnostic: Diagnostic) -> None:
+        group = diagnostic.source.path, diagnostic.rule.name
+        self._counts[group] += 1
+        if self._counts[group] <= MAX_FINDINGS:
+            self.all.append(diagnostic)
+
+
+def _manifest(folder: SourceFolder, found: _Findings) -> Manifest | None:
     source = folder.texts.get(MANIFEST)
     if source is None:
-        if not any(problem.source.path == folder.shown + MANIFEST for problem in found):
+        if not any(problem.source.path == folder.shown + MANIFEST for problem in found.all):
             missing = Source(folder.shown + MANIFEST, "")
-            found.append(Diagnostic(rules.MANIFEST_SYNTAX, "there is no deck.toml", missing))
+            found.add(Diagnostic(rules.MANIFEST_SYNTAX, "there is no deck.toml", missing))
         return None
-    manifest = read_manifest(source, found.append)
+    manifest = read_manifest(source, found.add)
     if manifest is not None and manifest.description and manifest.description not in folder.texts:
-        found.append(
+        found.add(
             Diagnostic(
                 rules.MANIFEST_VALUE,
                 f"`description` names `{manifest.description}`, which is no Markdown file here",
@@ -92,7 +109,7 @@ def _manifest(folder: SourceFolder, found: list[Diagnostic]) -> Manifest | None:
             )
         )
     if LOCK in folder.texts:
-        found.append(
+        found.add(
             Diagnostic(
                 rules.MANIFEST_VALUE,
                 "this deck was released with a newer crss-deck, which this one cannot continue",

@@ -49,7 +49,7 @@ def _sections() -> dict[str, Explanation]:
         elif token.type == "fence":
             language, _, info = token.info.partition(" ")
             examples.append(Example(language, info, token.content))
-            if len(examples) == 2:
+            if len(examples) == 2 and name in RULES:
                 words = " ".join(" ".join(why).split())
                 found[name] = Explanation(RULES[name], words, examples[0], examples[1])
     return found
@@ -75,11 +75,11 @@ def explain_text(name: str) -> str:
             "",
             _wrapped(found.why),
             "",
-            "Bad:",
+            f"Bad{_how_to_read(found.bad)}:",
             "",
             _indented(found.bad.text),
             "",
-            "Good:",
+            f"Good{_how_to_read(found.good)}:",
             "",
             _indented(found.good.text),
             "",
@@ -114,13 +114,26 @@ def rules_page() -> str:
     for found in explanations():
         rule = found.rule
         parts += [f"## {rule.name}", f"*{rule.severity}* · {rule.summary}", found.why]
-        for title, example in (("Bad:", found.bad), ("Good:", found.good)):
+        for word, example in (("Bad", found.bad), ("Good", found.good)):
+            title = f"{word}{_how_to_read(example)}:"
             fence = "`" * 3
             while fence in example.text:
                 fence += "`"
             parts += [title, f"{fence}{example.language}\n{example.text.rstrip()}\n{fence}"]
         parts.append(how_to_allow(rule))
     return "\n\n".join(parts) + "\n"
+
+
+def _how_to_read(example: Example) -> str:
+    """What the stand-ins in an example stand for."""
+    notes = []
+    if example.language == "files":
+        notes.append("`===` begins a file")
+    if "escaped" in example.info:
+        notes.append("`\\uXXXX` stands for the character itself")
+    if "repeated" in example.info:
+        notes.append("`×N` for a line that stands N times")
+    return f" ({'; '.join(notes)})" if notes else ""
 
 
 def _wrapped(text: str) -> str:

@@ -82,7 +82,7 @@ _TEMPLATE = re.compile(r"\s*(?:[#/^!]|[A-Za-z-]+:(?!:))")
 _TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9-]*)\s*(/?)>\Z")
 _WIKI = re.compile(r"\[\[[^\[\]\n]+\]\]")
 _FOOTNOTE = re.compile(r"\[\^[^\]\s]+\]")
-_TILDE = re.compile(r"(?<![~\w])~(?=[^\s~])[^~\n]*[^\s~]~(?![~\w])|(?<![~\w])~[^\s~]~(?![~\w])")
+_TILDE = re.compile(r"(?<!~)~(?=[^\s~])[^~\n]*(?:(?<=\w)~(?!~)|(?<=[^\s~\w])~(?![~\w]))")
 _LATEX = re.compile(r"\[/?latex\]|\[/?\${1,2}\]", re.IGNORECASE)
 _SOUND = re.compile(r"\[(?:sound|anki):[^\]\n]*\]", re.IGNORECASE)
 _LINK = re.compile(r"(?:https?://[^/?#\s]+|mailto:[^\s@]+@[^\s@]|tel:[+0-9])", re.IGNORECASE)
@@ -404,7 +404,7 @@ class InlineChecker:
         """`{{` or more that open no well-formed cloze: say what they probably were meant to be."""
         start, end = token.meta["at"]
         self._fill()
-        token.meta["span"] = span = self._span(token)
+        span = self._span(token)
         if end - start > 2:
             self._say(
                 rules.BRACE_RUN,
@@ -419,6 +419,7 @@ class InlineChecker:
         inner = text[span.end : self._places(partner.meta["at"][0])] if partner else ""
         number = _NUMBER.match(inner)
         if near and not number:
+            token.meta["span"] = span
             self._say(
                 rules.MISSPELT_CLOZE,
                 f"`{near.group()}` does not open a cloze",
@@ -529,6 +530,16 @@ class InlineChecker:
             )
 
     def _comment(self, token: Token) -> None:
+        inner = token.content.find("<!--", 4)
+        if inner >= 0:
+            start = self._places(token.meta["at"][0] + inner)
+            self._say(
+                rules.NESTED_COMMENT,
+                "the comment holds the start of another: where does it end?",
+                Span(self._source, start, start + 4),
+                "close the first comment with --> before the second begins",
+            )
+            return
         if is_metadata(token.content[4:]):
             self._say(
                 rules.MISPLACED_METADATA,
@@ -549,6 +560,8 @@ class InlineChecker:
         self._attribute(token, "src", span)
 
     def _link(self, token: Token) -> None:
+        if str(token.meta.get("label", "")).startswith("^"):
+            return  # a footnote, reported where it is defined
         span = self._span(token)
         href = str(token.attrs.get("href", ""))
         if token.markup == "autolink" and _CLOZE_TEXT.search(

@@ -104,6 +104,10 @@ def _plain(word: str, gap: str, colon: str, length: int, closed: bool) -> LabelM
     if word.lower() in ALIASES:
         name = ALIASES[word.lower()]
         return LabelMark(name, length, f"this language calls that field `{name}:`")
+    for alias in ("Question", "Answer"):
+        if one_edit_apart(word, alias) and sorted(word) == sorted(alias):
+            name = ALIASES[alias.lower()]
+            return LabelMark(name, length, f"this language calls that field `{name}:`")
     for label in LONG_LABELS:
         if word[0] == label[0] and one_edit_apart(word, label):
             return LabelMark(label, length, "it is one letter away from a label")

@@ -61,8 +61,8 @@ class Label(NamedTuple):
 
     name: str
     span: Span
-    misspelt: bool = False
-    """Whether it was only almost a label, which has been reported."""
+    fault: Diagnostic | None = None
+    """What to report where it is only almost a label."""
 
 
 class Metadata(NamedTuple):
@@ -251,9 +251,6 @@ class _Reader:
         for token in children:
             if token.type == "label" and token.level == 0:
                 groups.append((token, []))
-                at = token.meta["at"][0]
-                if marks[at].fault:
-                    self._misspelt(marks[at], places(at), fixable=True)
             else:
                 groups[-1][1].append(token)
         if len(groups) == 1:
@@ -269,7 +266,8 @@ class _Reader:
                 length = marks[at].length
                 start = places(at)
                 label_span = self._source.span(start, start + length)
-                self._pieces.append(Label(label.info, label_span, bool(marks[at].fault)))
+                fault = self._misspelt(marks[at], start) if marks[at].fault else None
+                self._pieces.append(Label(label.info, label_span, fault))
                 if at:
                     self._say(
                         rules.RUN_ON_LABELS,
@@ -313,7 +311,7 @@ class _Reader:
                 else r"begin it on the next line, or write \. behind the number",
             )
 
-    def _misspelt(self, mark: LabelMark, offset: int, *, fixable: bool = False) -> None:
+    def _misspelt(self, mark: LabelMark, offset: int) -> Diagnostic:
         end = offset + mark.length
         written = self._source.text[offset:end]
         colon = written.rstrip("*_`")
@@ -321,17 +319,15 @@ class _Reader:
         if self._source.text[end : end + 1] not in ("", " ", "\t", "\n"):
             label += " "
         span = self._source.span(offset, end)
-        self._report(
-            Diagnostic(
-                rules.MISSPELT_LABEL,
-                f"`{written}` is almost the label `{mark.name}:`: {mark.fault}",
-                self._source,
-                span,
-                f"write `{mark.name}: ` for the field; for text, write {colon[:-1]}\\{colon[-1]}"
-                if colon == written
-                else f"write `{mark.name}: ` for the field, or other words for text",
-                fix=Edit(span, label) if fixable and mark.whole else None,
-            )
+        return Diagnostic(
+            rules.MISSPELT_LABEL,
+            f"`{written}` is almost the label `{mark.name}:`: {mark.fault}",
+            self._source,
+            span,
+            f"write `{mark.name}: ` for the field; for text, write {colon[:-1]}\\{colon[-1]}"
+            if colon == written
+            else f"write `{mark.name}: ` for the field, or other words for text",
+            fix=Edit(span, label) if mark.whole else None,
         )
 
     def _numbered(self, line: str, index: int, places: Places, position: int) -> None:
@@ -399,7 +395,7 @@ class _Reader:
             elif start in marks and not mark.fault:
                 self._misplaced(mark, offset, "inside markup begun on an earlier line")
             elif mark.fault:
-                self._misspelt(mark, offset)
+                self._report(self._misspelt(mark, offset)._replace(fix=None))
             else:
                 self._misplaced(mark, offset, place or "behind a blank: it must be at column 1")
             if place == "in a table row":
@@ -721,7 +717,7 @@ def _block(
 def _cloze_mark(children: list[Token]) -> Span | None:
     """The place of the first token that opens a cloze, or was meant to."""
     for token in children:
-        if token.type in ("cloze_open", "braces_open"):
+        if token.type in ("cloze_open", "braces_open") and "span" in token.meta:
             span: Span = token.meta["span"]
             return span
     return None

@@ -182,12 +182,13 @@ class _Finder:
             )
             return None
         if file.content is None:
-            outside = "link" in file.problem
+            large = "larger" in file.problem
+            outside = rules.OUTSIDE_MEDIA if "link" in file.problem else rules.UNSUPPORTED_MEDIA
             self._say(
-                rules.OUTSIDE_MEDIA if outside else rules.UNSUPPORTED_MEDIA,
+                rules.FILE_TOO_LARGE if large else outside,
                 f"`{path}` is {file.problem}",
                 span,
-                "copy the file itself into the source folder",
+                "make it smaller" if large else "copy the file itself into the source folder",
             )
             return None
         if not file.content:

@@ -33,7 +33,7 @@ MAX_FIELD_LENGTH = 100_000
 _OPENING = (labels.QUESTION, labels.CLOZE)
 _BACK = (labels.HINT, labels.EXTRA, labels.ACCEPT, labels.SOURCE)
 _CLAIM = re.compile(r"[A-Za-z0-9]+(?:[-._][A-Za-z0-9]+)*")
-_ALLOW = re.compile(r"([a-z-]+)\s*(?:\(([^)]*)\))?")
+_ALLOW = re.compile(r"[a-z-]+\s*\(([^)]*)\)")
 
 Report = Callable[[Diagnostic], None]
 
@@ -121,13 +121,17 @@ class _Parser:
 
     def _label(self, label: Label) -> None:
         name = label.name
+        if label.fault is not None:
+            lost = name not in _OPENING and self._draft is None
+            # Outside any note it is probably prose, and mending it would only bring another error.
+            self._report(label.fault._replace(fix=None) if lost else label.fault)
+            if lost:
+                return
         if name in _OPENING:
             self.end_note("the next note")
             self._draft = _Draft(name, label.span, bare=False)
             return
         draft = self._draft
-        if draft is None and label.misspelt:
-            return
         if draft is None:
             ended = (
                 f": {self._ended_by} ended the note above" if self.notes and self._ended_by else ""
@@ -419,20 +423,19 @@ class _Parser:
         return tuple(dict.fromkeys(claims))
 
     def _allow(self, entry: Entry) -> Allow | None:
-        match = _ALLOW.fullmatch(entry.value or "")
-        name = match.group(1) if match else ""
-        rule = RULES.get(name)
-        if match is None or not (match.group(2) or "").strip():
-            message, help = (
-                "an allow names one rule and gives a reason",
-                (f"write allow: {name or 'rule-name'} (the reason)"),
-            )
-        elif rule is None:
-            message, help = f"there is no rule `{name}`", suggestion(name, RULES) or "see the docs"
+        value = entry.value or ""
+        name = value.partition("(")[0].strip()
+        rule, match = RULES.get(name), _ALLOW.fullmatch(value)
+        reason = match.group(1).strip() if match else ""
+        if rule is None:
+            message = f"there is no rule `{name or value}`"
+            help = suggestion(name, RULES) or "`crss-deck explain` lists all"
         elif rule.severity is Severity.ERROR:
             message, help = f"`{name}` is an error and cannot be allowed", "mend what it finds"
+        elif not reason:
+            message, help = "an allow gives a reason", f"write allow: {name} (the reason)"
         else:
-            return Allow(name, (match.group(2) or "").strip(), entry.span)
+            return Allow(name, reason, entry.span)
         self._say(rules.INVALID_ALLOW, message, entry.value_span, help)
         return None
 
