@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import os
 
 _ZIP_DATE = (1980, 1, 1, 0, 0, 0)
-_COLLECTION, _MEDIA = "collection.anki2", "media"
+_COLLECTION, _MEDIA, _LOCK = "collection.anki2", "media", "deck.lock"
 
 _DAMAGED = (
     zipfile.BadZipFile,
@@ -64,6 +64,8 @@ def write_to(package: Package, stream: IO[bytes]) -> None:
     members = [(_COLLECTION, _collection(package))]
     names = {str(number): media.name for number, media in enumerate(package.media)}
     members.append((_MEDIA, json.dumps(names, separators=(",", ":")).encode()))
+    if package.lock:
+        members.append((_LOCK, package.lock.encode()))
     members += [(str(number), media.content) for number, media in enumerate(package.media)]
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
         for name, content in members:
@@ -179,12 +181,16 @@ def read_apkg(path: str | os.PathLike[str]) -> Package:
                 members = _members(archive)
                 collection = _read_member(archive, members[_COLLECTION])
                 media = _read_media(archive, members)
+                lock = b""
+                if _LOCK in members:
+                    lock = _read_member(archive, members[_LOCK])
         except PackageError:
             raise
         except _DAMAGED as error:
             raise PackageError(f"not a deck package: {error}") from None
     try:
-        return _read_collection(collection, media)
+        package = _read_collection(collection, media)
+        return package._replace(lock=lock.decode())
     except (
         sqlite3.Error,
         ValueError,

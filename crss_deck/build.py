@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
 from crss_deck import __version__
-from crss_deck.apkg import genanki_version, package_bytes
+from crss_deck.apkg import genanki_version, package_bytes, read_apkg
 from crss_deck.compiler import Compilation, compile_deck
 from crss_deck.diagnostics import Diagnostic
 from crss_deck.folder import read_deck
+from crss_deck.history import Status
+from crss_deck.lock import iso
 from crss_deck.manifest import Manifest
 from crss_deck.output import Writer, replace_files
 from crss_deck.package import Package, content_digest
@@ -34,6 +37,10 @@ class OutputFolderError(OSError):
     """The output folder is no place to write to."""
 
 
+class NotReleasedError(Exception):
+    """A build that must be the release is a draft; the message says what differs."""
+
+
 class BuildResult(NamedTuple):
     """A finished build: what was compiled, and where the package lies."""
 
@@ -46,32 +53,95 @@ def build_deck(
     output: str | os.PathLike[str] = "build",
     *,
     clock: int | None = None,
+    locked: bool = False,
+    after: Iterable[str | os.PathLike[str]] = (),
 ) -> BuildResult:
     """Build the deck in a source folder into an output folder.
 
-    Writes `<id>-<version>+draft.apkg`, the build record beside it (`.json`) and `SHA256SUMS`, all
-    three or none. `clock` is the moment of the build in seconds since 1970, by default now.
-    Raises DeckError if the deck has errors, and OSError if a file cannot be read or written; then
-    the output folder is as it was.
+    Writes `<id>-<version>.apkg` for the release that deck.lock describes, else
+    `<id>-<version>+draft.apkg`; the build record beside it (`.json`) and `SHA256SUMS`: all three
+    or none. `clock` is the moment of the build in seconds since 1970, by default now; it dates a
+    draft. `locked` refuses a draft, `after` names earlier packages whose learners must get every
+    change.
+    Raises DeckError if the deck has errors, NotReleasedError for a draft where none is wanted or a
+    change that would not arrive, and OSError if a file cannot be read or written; then the output
+    folder is as it was.
     """
     folder = Path(output)
     _check_output(Path(source), folder)
     compilation = compile_deck(read_deck(source), clock=clock)
-    if compilation.package is None or compilation.deck is None:
+    package, deck = compilation.package, compilation.deck
+    if package is None or deck is None:
         raise DeckError(compilation.diagnostics)
-    manifest = compilation.deck.manifest
-    stem = f"{manifest.id}-{manifest.version}+draft"
-    content = package_bytes(compilation.package)
-    record = _record(manifest, compilation, f"{stem}.apkg", content)
+    if locked:
+        _check_locked(compilation)
+    for path in after:
+        _check_arrival(path, package)
+    draft = "+draft" if compilation.draft else ""
+    stem = f"{deck.manifest.id}-{deck.manifest.version}{draft}"
+    content = package_bytes(package)
+    record = _record(deck.manifest, compilation, f"{stem}.apkg", content)
     files = {f"{stem}.apkg": content, f"{stem}.json": record}
     files[CHECKSUMS] = "".join(
         f"{sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files)
     ).encode()
-    replace_files(folder, {name: _writer(content) for name, content in files.items()})
+    replace_files(folder, {name: writer_of(content) for name, content in files.items()})
     return BuildResult(compilation, folder / f"{stem}.apkg")
 
 
-def _writer(content: bytes) -> Writer:
+CLOCK_TOLERANCE = 300
+"""Seconds that a release may seem to lie ahead of this machine's clock."""
+
+
+def _check_locked(compilation: Compilation) -> None:
+    """Refuse anything but the release; neither git nor the environment is asked."""
+    history, package = compilation.history, compilation.package
+    assert history is not None and package is not None and compilation.deck is not None
+    version = compilation.deck.manifest.version
+    release = history.lock.release(version) if history.lock else None
+    if release is None:
+        raise NotReleasedError(f"deck.lock has no release {version}: run `crss-deck release`")
+    if compilation.draft:
+        differing = [
+            f"{status.value}: {', '.join(state.key for state in history.with_status(status))}"
+            for status in Status
+            if status is not Status.SAME and history.with_status(status)
+        ]
+        present = {state.origin for state in history.states}
+        assert history.lock is not None
+        gone = [n.key for o, n in history.lock.notes.items() if o not in present and not n.retired]
+        if gone:
+            differing.append(f"gone: {', '.join(gone)}")
+        tools = ",".join(f"{name}/{number}" for name, number in lock_tools().items())
+        if tools != release.tools:
+            differing.append(f"tools: {tools}, released with {release.tools}")
+        what = "; ".join(differing) or "the description, the order of notes, media or templates"
+        raise NotReleasedError(f"this is not release {version}, but a draft ({what})")
+    if release.date > time.time() + CLOCK_TOLERANCE:
+        raise NotReleasedError(
+            f"release {version} is dated {iso(release.date)}, which lies ahead of the clock"
+        )
+
+
+def _check_arrival(path: str | os.PathLike[str], package: Package) -> None:
+    """Refuse changes that learners who have an earlier package would never get."""
+    before = {note.guid: note for note in read_apkg(path).notes}
+    late = []
+    for note in package.notes:
+        known = before.get(note.guid)
+        if known is None or note.modified > known.modified:
+            continue
+        if (known.fields, known.tags) != (note.fields, note.tags):
+            late.append(note.fields[[field.name for field in note.note_type.fields].index("Key")])
+    if late:
+        raise NotReleasedError(
+            f"for learners who have {path} the changes of these notes would not arrive, because"
+            f" they are not dated later: {', '.join(late)}"
+        )
+
+
+def writer_of(content: bytes) -> Writer:
+    """A writer of bytes that are there already."""
     return lambda stream: stream.write(content)
 
 
@@ -92,8 +162,8 @@ def _record(manifest: Manifest, compilation: Compilation, name: str, content: by
         "deck": manifest.id,
         "name": manifest.name,
         "version": compilation.version,
-        "draft": True,
-        "date": _iso(package.stamp),
+        "draft": compilation.draft,
+        "date": iso(package.stamp),
         "file": name,
         "sha256": sha256(content).hexdigest(),
         "content": content_digest(package),
@@ -113,8 +183,10 @@ def _count_types(package: Package) -> dict[str, int]:
     return counts
 
 
-def _iso(second: int) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(second))
+def lock_tools() -> dict[str, str]:
+    """The versions of what shapes the HTML of fields, as deck.lock records them."""
+    versions = tool_versions()
+    return {name: versions[name] for name in ("crss-deck", "markdown-it-py", "pygments")}
 
 
 def tool_versions() -> dict[str, str]:

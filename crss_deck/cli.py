@@ -96,22 +96,42 @@ def cli() -> None:
     metavar="DIR",
     help="Folder to write to.",
 )
+@click.option("--locked", is_flag=True, help="Refuse anything but the release in deck.lock.")
+@click.option(
+    "--after",
+    multiple=True,
+    type=click.Path(path_type=str),
+    metavar="OLD.apkg",
+    help="Refuse changes that would not reach learners of this package; may be repeated.",
+)
 @_talk_options
-def build(source: str, output: str, quiet: bool, verbose: bool, color: str) -> int:
+def build(
+    source: str,
+    output: str,
+    locked: bool,
+    after: tuple[str, ...],
+    quiet: bool,
+    verbose: bool,
+    color: str,
+) -> int:
     """Build the deck in SOURCE (default: source) into a package.
 
     Writes the .apkg, its build record (.json) and SHA256SUMS, and prints the path of the .apkg.
     Nothing is touched when there is an error.
     """
-    from crss_deck.build import DeckError, build_deck
+    from crss_deck.build import DeckError, NotReleasedError, build_deck
     from crss_deck.report import count_of
 
     talk = _Talk(quiet, verbose, color)
     try:
-        result = build_deck(source, output, clock=_clock())
+        clock = None if locked else _clock()
+        result = build_deck(source, output, clock=clock, locked=locked, after=after)
     except DeckError as error:
         _show(error.diagnostics, talk, "full", sys.stderr)
         return _exit_code(error.diagnostics)
+    except NotReleasedError as error:
+        _complain(str(error))
+        return FAULTY
     _show(result.compilation.diagnostics, talk, "full", sys.stderr)
     package = result.compilation.package
     assert package is not None
@@ -191,20 +211,115 @@ def _fix(source: str, output_format: str, strict: bool, diff: bool, talk: _Talk)
 
 
 @cli.command()
+@_source
+@click.option(
+    "--bump", type=click.Choice(["major", "minor", "patch"]), help="Raise the version at least so."
+)
+@click.option("--version", "version", metavar="X.Y.Z", help="Release as this version.")
+@click.option("--date", metavar="ISO", help="Date the release, as 2026-11-22T07:10:00Z.")
+@click.option("--allow", multiple=True, metavar="KIND", help="Accept a hazard that was named.")
+@click.option(
+    "--rerender",
+    multiple=True,
+    is_flag=False,
+    flag_value="",
+    metavar="[KEY]",
+    help="Push held notes: all, or that of a key; may be repeated.",
+)
+@click.option(
+    "--recover",
+    type=click.Path(path_type=str),
+    metavar="OLD.apkg",
+    help="Take a lost deck.lock from a released package.",
+)
+@_talk_options
+def release(
+    source: str,
+    bump: str | None,
+    version: str | None,
+    date: str | None,
+    allow: tuple[str, ...],
+    rerender: tuple[str, ...],
+    recover: str | None,
+    quiet: bool,
+    verbose: bool,
+    color: str,
+) -> int:
+    """Release the deck in SOURCE (default: source): work out its version and record it.
+
+    Writes the version into deck.toml, a section of CHANGELOG.md for learners, and deck.lock. Makes
+    no commit and no tag, and says which to make.
+    """
+    import time
+
+    from crss_deck.build import DeckError
+    from crss_deck.lock import from_iso
+    from crss_deck.release import RELEASE_FILES, Level, ReleaseError, release_deck
+
+    talk = _Talk(quiet, verbose, color)
+    now = int(time.time())
+    try:
+        moment = from_iso(date) if date else now
+    except ValueError as error:
+        raise click.UsageError(f"--date: {error}.") from None
+    if moment > now:
+        raise click.UsageError("--date lies in the future: Anki would refuse the notes.")
+    pushed = frozenset(filter(None, rerender)) if rerender else None
+    try:
+        plan = release_deck(
+            source,
+            clock=moment,
+            version=version or "",
+            bump=Level[bump.upper()] if bump else Level.NONE,
+            allow=allow,
+            rerender=pushed,
+            recover=recover,
+        )
+    except DeckError as error:
+        _show(error.diagnostics, talk, "full", sys.stderr)
+        return _exit_code(error.diagnostics)
+    except ReleaseError as error:
+        _complain(str(error))
+        return FAULTY
+    if not quiet:
+        for change in plan.changes:
+            click.echo(f"{change.level.word}: {change.kind.value}: {change.text}", err=True)
+        for notice in plan.notices:
+            click.echo(f"note: {notice}", err=True)
+        click.echo(
+            f"\nwritten: {', '.join(RELEASE_FILES)}; read the changelog, then run\n"
+            f"  git add {' '.join(f'{source}/{name}' for name in RELEASE_FILES)}\n"
+            f'  git commit --message "Release {plan.tag}"\n'
+            f"  git tag {plan.tag}\n"
+            "  crss-deck build --locked",
+            err=True,
+        )
+    click.echo(plan.version)
+    return DONE
+
+
+@cli.command()
 @click.argument("rule", required=False)
 def explain(rule: str | None) -> int:
     """Explain RULE: what it finds, why it matters, how to mend it. Without RULE, list all."""
     from crss_deck.diagnostics import RULES
-    from crss_deck.explain import explain_text
+    from crss_deck.explain import explain_hazard, explain_text
     from crss_deck.manifest import suggestion
+    from crss_deck.release import HAZARDS, REFUSED
 
     if rule is None:
         width = max(map(len, RULES))
         for each in RULES.values():
             click.echo(f"{each.name:{width}}  {each.severity:7}  {each.summary}")
+        click.echo("\nWhat a release can cost learners:\n")
+        for name in (*HAZARDS, *REFUSED):
+            click.echo(name)
+        return DONE
+    if rule in HAZARDS or rule in REFUSED:
+        click.echo(explain_hazard(rule))
         return DONE
     if rule not in RULES:
-        near = suggestion(rule, RULES).replace("did", " Did")
+        near = suggestion(rule, (*RULES, *HAZARDS, *REFUSED)).replace("did", " Did")
         raise click.UsageError(f"There is no rule {rule!r}.{near}")
     click.echo(explain_text(rule))
     return DONE

@@ -11,8 +11,10 @@ from crss_deck import diagnostics as rules
 from crss_deck.checks import CHECKS, MAX_FINDINGS, Draft, notes_paths
 from crss_deck.diagnostics import Diagnostic, Severity, sort_key
 from crss_deck.folder import LOCK, MANIFEST, SourceFolder
+from crss_deck.history import History, check_against_lock, compare_with_lock, stamped
 from crss_deck.keys import propose_keys
-from crss_deck.manifest import Manifest, read_manifest
+from crss_deck.lock import Lock, read_lock
+from crss_deck.manifest import Manifest, read_manifest, version_span
 from crss_deck.media import collect_media
 from crss_deck.model import Deck, Note
 from crss_deck.package import Package, content_digest
@@ -31,20 +33,34 @@ class Compilation(NamedTuple):
     package: Package | None = None
     version: str = ""
     """The version that the package bears; a draft's says so and names its content."""
+    history: History | None = None
+    """What became of each note since the last release."""
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:
         """The diagnostics that stop the package."""
         return tuple(d for d in self.diagnostics if d.rule.severity is Severity.ERROR)
 
+    @property
+    def draft(self) -> bool:
+        """Whether the package is anything but the release that deck.lock describes."""
+        return self.deck is None or self.version != self.deck.manifest.version
+
+
+class ClockError(ValueError):
+    """A draft cannot be dated to a moment that is not later than the last release."""
+
 
 def compile_deck(folder: SourceFolder, *, clock: int | None = None) -> Compilation:
-    """Parse, check and render a deck; the disk is not touched.
+    """Parse, check, render and date a deck; the disk is not touched.
 
-    `clock` is the moment of the build in seconds since 1970, by default now; it dates a draft.
+    `clock` is the moment of the build in seconds since 1970, by default now. It dates a draft and
+    is ignored for a release. Raises ClockError if it is given and a draft would be no later than
+    the last release: learners would never get its changes.
     """
     found = _Findings(folder.problems)
     manifest = _manifest(folder, found)
+    lock = read_lock(folder.texts[LOCK], found.add) if LOCK in folder.texts else None
     notes: list[Note] = []
     tags: list[TagUse] = []
     key_spans: list[tuple[str, Span]] = []
@@ -55,7 +71,9 @@ def compile_deck(folder: SourceFolder, *, clock: int | None = None) -> Compilati
         notes += file.notes
         tags += file.tags
         key_spans += file.key_spans
-    notes = propose_keys(notes)
+    notes = propose_keys(notes, lock.names if lock else ())
+    if lock is not None:
+        _check_lock(lock, manifest, notes, folder, found)
     media = collect_media(notes, folder, found.add)
     draft = Draft(folder, manifest, counts, notes, tags, key_spans, media)
     for check in CHECKS:
@@ -63,18 +81,67 @@ def compile_deck(folder: SourceFolder, *, clock: int | None = None) -> Compilati
             found.add(diagnostic)
     commons = [note.common for note in notes]
     kept = suppress(found.all, commons, manifest, folder.texts.get(MANIFEST))
-    diagnostics = tuple(sorted(kept, key=sort_key))
-    compilation = Compilation(diagnostics)
+    compilation = Compilation(tuple(sorted(kept, key=sort_key)))
     if manifest is None or compilation.errors:
         return compilation
     deck = Deck(manifest, tuple(notes), folder.texts.get(manifest.description), media.found)
+    return _dated(compilation._replace(deck=deck), deck, lock, folder, clock)
+
+
+def _dated(
+    compilation: Compilation, deck: Deck, lock: Lock | None, folder: SourceFolder, clock: int | None
+) -> Compilation:
+    """Render the deck as the release its lock describes, or else as a draft."""
+    manifest = deck.manifest
+    package = render_deck(deck, 0)
+    history = compare_with_lock(deck, package, lock)
+    compilation = compilation._replace(history=history)
+    release = lock.release(manifest.version) if lock else None
+    if release is not None:
+        dated = stamped(package, history, release.date)
+        if content_digest(dated) == release.content:
+            dated = dated._replace(lock=folder.texts[LOCK].text)
+            return compilation._replace(package=dated, version=manifest.version)
     # A draft is a second old, so that a release of this very second is newer.
     moment = (int(time.time()) if clock is None else clock) - 1
-    package = render_deck(deck, moment)
+    newest = lock.newest_date if lock else 0
+    if clock is not None and clock <= newest:
+        raise ClockError(
+            f"the time {clock} is not later than the last release ({newest}):"
+            " learners would not get the changes"
+        )
+    dated = stamped(package, history, max(moment, newest + 1))
     version = f"{manifest.version}+draft.{content_digest(package, stamped=False)[:8]}"
-    return compilation._replace(
-        deck=deck, package=with_version(package, manifest, version), version=version
-    )
+    return compilation._replace(package=with_version(dated, manifest, version), version=version)
+
+
+def _check_lock(
+    lock: Lock, manifest: Manifest | None, notes: list[Note], folder: SourceFolder, found: _Findings
+) -> None:
+    if manifest is not None and manifest.id != lock.deck_id:
+        found.add(
+            Diagnostic(
+                rules.CHANGED_DECK_ID,
+                f"the deck was released as `{lock.deck_id}`: under another id every note would be"
+                " a new one",
+                folder.texts[MANIFEST],
+                None,
+                f'write id = "{lock.deck_id}"; for a new deck, remove deck.lock',
+            )
+        )
+        return
+    if manifest is not None and lock.releases and lock.release(manifest.version) is None:
+        found.add(
+            Diagnostic(
+                rules.UNFINISHED_RELEASE,
+                f"version {manifest.version} is not in deck.lock: its release was not finished,"
+                " or not begun",
+                folder.texts[MANIFEST],
+                version_span(folder.texts[MANIFEST]),
+                "run `crss-deck release` (again), or write the last released version",
+            )
+        )
+    check_against_lock(notes, lock, found.add)
 
 
 class _Findings:
@@ -106,15 +173,6 @@ def _manifest(folder: SourceFolder, found: _Findings) -> Manifest | None:
                 f"`description` names `{manifest.description}`, which is no Markdown file here",
                 source,
                 help='write description = "description.md", or add that file',
-            )
-        )
-    if LOCK in folder.texts:
-        found.add(
-            Diagnostic(
-                rules.MANIFEST_VALUE,
-                "this deck was released with a newer crss-deck, which this one cannot continue",
-                folder.texts[LOCK],
-                help="install a newer crss-deck",
             )
         )
     return manifest

@@ -87,6 +87,20 @@ MANIFEST_VALUE = _rule(
     "manifest-value", "a value in deck.toml is not what its key needs", configuration=True
 )
 
+# deck.lock: what was released
+LOCK_SYNTAX = _rule("lock-syntax", "a line of deck.lock is not understood", configuration=True)
+LOCK_CONFLICT = _rule("lock-conflict", "a merge left its marks in deck.lock", configuration=True)
+LOCK_EDITED = _rule("lock-edited", "deck.lock was changed by hand", configuration=True)
+CHANGED_DECK_ID = _rule(
+    "changed-deck-id", "the deck was released under another id", configuration=True
+)
+UNFINISHED_RELEASE = _rule(
+    "unfinished-release", "deck.lock has no release of the deck's version", Severity.WARNING
+)
+TAKEN_KEY = _rule("taken-key", "a released name is used for another note")
+UNKNOWN_ORIGIN = _rule("unknown-origin", "a note was never released under the name `was` gives")
+CHANGED_KIND = _rule("changed-kind", "a released note became one of the other kind")
+
 # Files and characters
 INVALID_ENCODING = _rule("invalid-encoding", "a file is not UTF-8 text")
 CONTROL_CHARACTER = _rule("control-character", "a control character stands in the text")

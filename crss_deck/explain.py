@@ -88,6 +88,16 @@ def explain_text(name: str) -> str:
     )
 
 
+def explain_hazard(name: str) -> str:
+    """A hazard of a release explained. Raises KeyError for an unknown name."""
+    from crss_deck.release import HAZARDS, REFUSED
+
+    if name in REFUSED:
+        return f"{name} (refused)\n\n{_wrapped(REFUSED[name])}"
+    end = f"`crss-deck release` refuses it, unless --allow {name} says that it is meant."
+    return f"{name} (hazard of a release)\n\n{_wrapped(HAZARDS[name])}\n\n{_wrapped(end)}"
+
+
 def how_to_allow(rule: Rule) -> str:
     """How a rule is silenced, if it can be."""
     if rule.severity is Severity.ERROR:

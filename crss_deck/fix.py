@@ -138,7 +138,7 @@ def _changes(
                 source.path,
                 source.text,
                 _apply(source.text, chosen),
-                _apply_raw(raw, chosen),
+                changed_bytes(raw, chosen),
                 len(chosen),
             )
         )
@@ -162,7 +162,7 @@ def _apply(text: str, edits: list[Edit]) -> str:
     return "".join(parts) + text[position:]
 
 
-def _apply_raw(raw: bytes, edits: list[Edit]) -> bytes:
+def changed_bytes(raw: bytes, edits: list[Edit]) -> bytes:
     """The same changes in the bytes of the file, new lines ending as the file's lines do."""
     text = raw.decode("utf-8")
     shift = text.startswith("\ufeff")

@@ -58,10 +58,21 @@ class Unnumbered(NamedTuple):
 
 
 class Inlines(NamedTuple):
-    """What one inline content holds: its deletions, and clozes that lack a number."""
+    """What one inline content holds, apart from what can be seen in its tokens."""
 
     deletions: list[ClozeDeletion]
     unnumbered: list[Unnumbered]
+    comments: list[Span]
+    """Comments, which never reach a card."""
+    labels: list[str]
+    """Of the link definitions it uses."""
+
+    def add(self, other: Inlines) -> None:
+        """Take in what another content of the same block holds."""
+        self.deletions.extend(other.deletions)
+        self.unnumbered.extend(other.unnumbered)
+        self.comments.extend(other.comments)
+        self.labels.extend(other.labels)
 
 
 class _Frame(NamedTuple):
@@ -80,6 +91,7 @@ _CLOZE_TEXT = re.compile(r"\{\{c[0-9]+::")
 _NUMBER = re.compile(r"([0-9]{1,9})::")
 _TEMPLATE = re.compile(r"\s*(?:[#/^!]|[A-Za-z-]+:(?!:))")
 _TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9-]*)\s*(/?)>\Z")
+_COMMENT = re.compile(r"<!--.*?-->|</?[a-zA-Z]+\s*/?>", re.DOTALL)
 _WIKI = re.compile(r"\[\[[^\[\]\n]+\]\]")
 _FOOTNOTE = re.compile(r"\[\^[^\]\s]+\]")
 _TILDE = re.compile(r"(?<!~)~(?=[^\s~])[^~\n]*(?:(?<=\w)~(?!~)|(?<=[^\s~\w])~(?![~\w]))")
@@ -113,6 +125,7 @@ class InlineChecker:
         self._filled: set[tuple[int, bool]] = set()
         self._deletions: list[ClozeDeletion] = []
         self._unnumbered: list[Unnumbered] = []
+        self._comments: list[Span] = []
         self._place = place
         self._escaped_bracket: dict[str, Token] = {}
         self._foreign_tags: set[str] = set()
@@ -147,7 +160,8 @@ class InlineChecker:
                 self._end_markup(token)
         for frame in self._stack:
             self._left_open(frame)
-        return Inlines(self._deletions, self._unnumbered)
+        labels = [token.meta["label"] for token in children if "label" in token.meta]
+        return Inlines(self._deletions, self._unnumbered, self._comments, labels)
 
     # -- places and reports
 
@@ -426,7 +440,7 @@ class InlineChecker:
                 Span(self._source, span.start, near.end()),
                 "write {{c1::answer}}: a small c, one number, two colons, no spaces",
             )
-        elif partner and inner.strip() and self._place == "text" and not _TEMPLATE.match(inner):
+        elif partner and self._is_answer(inner, number) and self._place == "text":
             whole = Span(self._source, span.start, self._span(partner).end)
             token.meta["span"] = whole
             prefix = Span(self._source, span.end, span.end + (number.end() if number else 0))
@@ -439,6 +453,13 @@ class InlineChecker:
                 span,
                 r"write \{{ for literal braces, or {{c1::answer}} for a cloze",
             )
+
+    @staticmethod
+    def _is_answer(inner: str, number: re.Match[str] | None) -> bool:
+        """Whether what stands between bare braces can be an answer, or an answer and a hint."""
+        answer, separator, hint = inner[number.end() if number else 0 :].partition("::")
+        shown = [_COMMENT.sub("", part).strip() for part in (answer, hint)]
+        return bool(shown[0] and (shown[1] or not separator)) and not _TEMPLATE.match(inner)
 
     def _skip_close(self) -> Token | None:
         """Take the next `}}` for text and return it: it belongs to a mark that is no good."""
@@ -547,6 +568,7 @@ class InlineChecker:
                 self._span(token),
                 "put it under its note, at column 1, alone on its lines",
             )
+        self._comments.append(self._span(token))
 
     def _image(self, token: Token) -> None:
         token.meta["span"] = span = self._span(token)

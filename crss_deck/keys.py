@@ -13,10 +13,15 @@ from crss_deck.model import BasicNote, Note
 _LENGTH = 40
 
 
-def propose_keys(notes: Iterable[Note]) -> list[Note]:
-    """The notes, each with a key: its own, or one made of the first words of its front."""
+def propose_keys(notes: Iterable[Note], released: Iterable[str] = ()) -> list[Note]:
+    """The notes, each with a key: its own, or one of the first words of its front.
+
+    `released` are names that belong to notes of earlier releases.
+    """
     notes = list(notes)
-    taken = {note.common.key for note in notes} | {note.common.origin for note in notes}
+    taken = set(released)
+    for note in notes:
+        taken |= {note.common.key, note.common.origin}
     keyed: list[Note] = []
     for note in notes:
         common = note.common

@@ -15,7 +15,7 @@ FORMAT = 1
 KEY = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 MAX_KEY_LENGTH = 64
 TAG = re.compile(r"[\w-]+(?:\.[\w-]+)*(?:::[\w-]+(?:\.[\w-]+)*)*")
-_VERSION = re.compile(r"(?:0|[1-9][0-9]*)(?:\.(?:0|[1-9][0-9]*)){2}")
+VERSION = re.compile(r"(?:0|[1-9][0-9]*)(?:\.(?:0|[1-9][0-9]*)){2}")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*")
 _URL = re.compile(r"https?://[^\s/?#<>\"]+[^\s<>\"]*")
 _RIGHT_TO_LEFT = frozenset(
@@ -154,7 +154,7 @@ class _Reader:
         manifest = Manifest(
             id=deck_id,
             name=self._name(table),
-            version=self._matching(table, "version", _VERSION, "three numbers", '"1.0.0"'),
+            version=self._matching(table, "version", VERSION, "three numbers", '"1.0.0"'),
             tag_root=self._matching(table, "tag_root", TAG, "a tag", '"MyDeck"') or deck_id,
             language=self._matching(table, "language", _LANGUAGE, "a language tag", '"en-US"')
             or "en",
@@ -298,6 +298,15 @@ class _Reader:
             self._value("authors", "a list of names", 'authors = ["A. Author"]')
             return ()
         return tuple(value)
+
+
+_VERSION_LINE = re.compile(r"""^version[ \t]*=[ \t]*["']([^"'\n]*)["']""", re.MULTILINE)
+
+
+def version_span(source: Source) -> Span | None:
+    """The place of the version in deck.toml, without its quotes."""
+    match = _VERSION_LINE.search(source.text)
+    return source.span(match.start(1), match.end(1)) if match else None
 
 
 def deck_name_problem(name: str) -> str:

@@ -40,6 +40,10 @@ class Block(NamedTuple):
     deletions: tuple[ClozeDeletion, ...] = ()
     unnumbered: tuple[Unnumbered, ...] = ()
     """Clozes that lack a number: the parser knows which number is free."""
+    comments: tuple[Span, ...] = ()
+    """Comments in it, which never reach a card."""
+    definitions: tuple[str, ...] = ()
+    """The link definitions it uses, as written."""
     cloze_mark: Span | None = None
     """The first thing in it that opens a cloze, well-formed or not."""
 
@@ -226,11 +230,11 @@ class _Reader:
         else:
             found, mark = self._inside(tokens, span)
             if kind == "heading_open":
-                block = Block("heading", tokens, span)
+                block = self._block("heading", tokens, span, found, mark)
                 self._pieces.append(Heading(int(tokens[0].tag[1]), block, span))
             else:
                 name = kind.removesuffix("_open")
-                self._pieces.append(_block(name, tokens, span, found, mark))
+                self._pieces.append(self._block(name, tokens, span, found, mark))
 
     def _paragraph(self, tokens: list[Token], span: Span) -> None:
         inline = tokens[1]
@@ -255,7 +259,7 @@ class _Reader:
                 groups[-1][1].append(token)
         if len(groups) == 1:
             found = self._inlines.check(children, places)
-            block = _block("paragraph", tokens, span, found, _cloze_mark(children))
+            block = self._block("paragraph", tokens, span, found, _cloze_mark(children))
             self._pieces.append(block)
             return
         for number, (label, group) in enumerate(groups):
@@ -288,6 +292,27 @@ class _Reader:
                     end -= 1
                 self._pieces.append(self._part(tokens, group, begin, end, found))
 
+    def _block(
+        self, kind: str, tokens: list[Token], span: Span, inlines: Inlines, mark: Span | None
+    ) -> Block:
+        self._used_definitions.update(inlines.labels)
+        references = self._env.get("references", {})
+        definitions = {
+            self._lines(*references[label]["map"]).text
+            for label in inlines.labels
+            if label in references
+        }
+        return Block(
+            kind,
+            tokens,
+            span,
+            tuple(inlines.deletions),
+            tuple(inlines.unnumbered),
+            tuple(inlines.comments),
+            tuple(sorted(definitions)),
+            mark,
+        )
+
     def _part(
         self, tokens: list[Token], children: list[Token], start: int, end: int, inlines: Inlines
     ) -> Block:
@@ -295,7 +320,7 @@ class _Reader:
         inline = Token("inline", "", 0, children=children, level=1)
         span = self._source.span(start, end)
         part = [tokens[0], inline, tokens[-1]]
-        return _block("paragraph", part, span, inlines, _cloze_mark(children))
+        return self._block("paragraph", part, span, inlines, _cloze_mark(children))
 
     def _label_line(self, line: str, mark: LabelMark, offset: int) -> None:
         after = line[mark.length :].lstrip()
@@ -363,9 +388,6 @@ class _Reader:
             self._too_deep(places(0))
         fired = {t.meta["at"][0] for t in children if t.type == "label" and t.level == 0}
         self._stray_labels(inline.content, places, marks, fired, children, place)
-        for token in children:
-            if "label" in token.meta:
-                self._used_definitions.add(token.meta["label"])
         return children
 
     def _stray_labels(
@@ -432,7 +454,7 @@ class _Reader:
     # -- everything inside a heading, list, quote, table, fence or formula
 
     def _inside(self, tokens: list[Token], span: Span) -> tuple[Inlines, Span | None]:
-        all_found = Inlines([], [])
+        all_found = Inlines([], [], [], [])
         mark: Span | None = None
         deep = False
         containers: list[str] = []
@@ -478,11 +500,12 @@ class _Reader:
                 children = self._parse_inline(token, places, {}, place)
                 where = "heading" if "heading_open" in containers else "text"
                 found = self._inlines.check(children, places, place=where)
-                all_found.deletions.extend(found.deletions)
-                all_found.unnumbered.extend(found.unnumbered)
+                all_found.add(found)
                 mark = mark or _cloze_mark(children)
             elif kind == "html_block":
-                self._html_block(token, top=False)
+                comment = self._html_block(token, top=False)
+                if comment is not None:
+                    all_found.comments.append(comment)
             elif kind == "fence":
                 self._fence(token)
             elif kind == "math_block":
@@ -589,7 +612,8 @@ class _Reader:
 
     # -- comments and HTML blocks
 
-    def _html_block(self, token: Token, *, top: bool) -> None:
+    def _html_block(self, token: Token, *, top: bool) -> Span | None:
+        """Judge a block of HTML; the place of a comment that is none of ours is returned."""
         first, behind = token.map or [0, 0]
         block = self._lines(first, behind)
         start = self._source.text.find("<", block.start)
@@ -601,7 +625,7 @@ class _Reader:
                 block.start + len(self._source.text[block.start : block.end].split("\n")[0]),
                 r"write Markdown instead; write \< for a literal <",
             )
-            return
+            return None
         close = self._source.text.find("-->", start + 4, block.end)
         if self._source.text.startswith(("<!-->", "<!--->"), start) or close < 0:
             self._say(
@@ -611,7 +635,7 @@ class _Reader:
                 start + 4,
                 "close it with -->",
             )
-            return
+            return None
         end = close + 3
         self._hidden_labels(first + 1, behind, "inside a comment")
         inner = self._source.text.find("<!--", start + 4, close)
@@ -623,7 +647,7 @@ class _Reader:
                 inner + 4,
                 "close the first comment with --> before the second begins",
             )
-            return
+            return None
         if self._source.text[end : block.end].strip():
             rest = self._source.text[end : block.end]
             self._say(
@@ -633,9 +657,11 @@ class _Reader:
                 block.end,
                 "put it on a line of its own, after a blank line",
             )
-            return
+            return None
         if is_metadata(self._source.text[start + 4 : close]):
             self._metadata(start, close, first, behind, top)
+            return None
+        return self._source.span(start, end)
 
     def _metadata(self, start: int, close: int, first: int, behind: int, top: bool) -> None:
         lines = self._source.line_starts
@@ -706,12 +732,6 @@ class _Reader:
 def _start(token: Token | None) -> int:
     assert token is not None
     return int(token.meta["at"][0])
-
-
-def _block(
-    kind: str, tokens: list[Token], span: Span, inlines: Inlines, mark: Span | None
-) -> Block:
-    return Block(kind, tokens, span, tuple(inlines.deletions), tuple(inlines.unnumbered), mark)
 
 
 def _cloze_mark(children: list[Token]) -> Span | None:

@@ -49,6 +49,8 @@ class Package(NamedTuple):
     media: tuple[PackagedMedia, ...]
     stamp: int
     """The second from which ids count down."""
+    lock: str = ""
+    """The text of deck.lock that the release was built with; Anki ignores it."""
 
     @property
     def card_count(self) -> int:

@@ -1,0 +1,283 @@
+"""A deck beside its lock: what became of each note, and which date each gets.
+
+A note has changed when both its source and its rendering differ from what the lock says of it.
+Only then does it get a new modification time, so that a release leaves every other note of a
+learner alone: a reflowed paragraph or a newer Markdown parser costs nobody their tags.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Callable, Iterable
+from enum import StrEnum
+from hashlib import sha256
+from typing import NamedTuple
+
+from crss_deck import diagnostics as rules
+from crss_deck.diagnostics import Diagnostic, Rule
+from crss_deck.lock import Lock, LockedNote
+from crss_deck.media import image_tokens, note_blocks
+from crss_deck.model import BasicNote, Block, ClozeNote, Deck, Note
+from crss_deck.note_types import NoteType
+from crss_deck.package import Package, RenderedNote
+
+
+class NoteState(NamedTuple):
+    """A note of the deck as a lock would describe it."""
+
+    key: str
+    origin: str
+    kind: str
+    source: str
+    """Source digest, 16 hex: the note as written."""
+    rendered: str
+    """Rendered digest, 16 hex: what Anki stores."""
+    cards: dict[int, str]
+    subdeck: str
+    where: Note
+    guid: str
+
+
+class Status(StrEnum):
+    """What became of a note since it was released."""
+
+    NEW = "new"
+    SAME = "same"
+    CHANGED = "changed"
+    RENAMED = "renamed"
+    REFLOWED = "reflowed"
+    """Written differently, shown as before: its date stays."""
+    HELD = "held"
+    """Written as before, rendered differently by newer tools: its date stays."""
+
+
+def _digest(content: object, length: int = 16) -> str:
+    """The first hex digits of the SHA-256 of sorted, compact JSON."""
+    text = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return sha256(text.encode()).hexdigest()[:length]
+
+
+def _written(blocks: Iterable[Block]) -> str:
+    """The author's characters: NFC, LF, without comments and outer blank lines."""
+    parts = []
+    for block in blocks:
+        text, start = block.span.text, block.span.start
+        for comment in sorted(block.comments, key=lambda span: span.start, reverse=True):
+            text = text[: comment.start - start] + text[comment.end - start :]
+        parts.append(text.strip("\n"))
+    return unicodedata.normalize("NFC", "\n\n".join(parts))
+
+
+def _source_digest(note: Note, deck: Deck) -> str:
+    """The note as written, with all that reaches it from elsewhere, such as tags and media."""
+    common = note.common
+    fields = {"Q": note.front, "A": note.back} if isinstance(note, BasicNote) else {"C": note.text}
+    fields |= {
+        "Hint": common.hint,
+        "Extra": common.extra,
+        "Accept": common.accept,
+        "Source": common.citation,
+    }
+    blocks = [*note_blocks(note), *(heading.block for heading in common.context)]
+    path = common.span.source.path
+    media = {}
+    for token in image_tokens(blocks):
+        file = deck.media[path, str(token.attrs["src"])]
+        media[file.path] = sha256(file.content).hexdigest()
+    return _digest(
+        {
+            "kind": "basic" if isinstance(note, BasicNote) else "cloze",
+            "fields": {name: _written(value) for name, value in fields.items() if value},
+            "reversed": isinstance(note, BasicNote) and note.reversed,
+            "type_in": note.type_in,
+            "source": common.file_citation,
+            "tags": sorted(f"{deck.manifest.tag_root}::{tag}" for tag in common.tags),
+            "headings": [
+                unicodedata.normalize("NFC", heading.block.tokens[1].content)
+                for heading in common.context
+            ],
+            "media": media,
+            "definitions": sorted({text for block in blocks for text in block.definitions}),
+        }
+    )
+
+
+def _rendered_digest(note: RenderedNote) -> str:
+    fields = [
+        value
+        for field, value in zip(note.note_type.fields, note.fields, strict=True)
+        if field.name != "Key"
+    ]
+    cards = [ordinal + 1 for ordinal in note.cards]
+    return _digest([note.note_type.id, fields, sorted(note.tags), cards])
+
+
+def note_states(deck: Deck, package: Package) -> list[NoteState]:
+    """Every note of a deck as it is now; the package is the deck's, in the same order."""
+    states = []
+    for note, rendered in zip(deck.notes, package.notes, strict=True):
+        states.append(
+            NoteState(
+                note.common.key,
+                note.common.origin,
+                rendered.note_type.kind,
+                _source_digest(note, deck),
+                _rendered_digest(rendered),
+                _cards(note, rendered),
+                note.common.subdeck,
+                note,
+                rendered.guid,
+            )
+        )
+    return states
+
+
+def _cards(note: Note, rendered: RenderedNote) -> dict[int, str]:
+    """Card numbers; of a cloze with a digest of its answers, so that exchanged numbers show."""
+    if not isinstance(note, ClozeNote):
+        return {ordinal + 1: "" for ordinal in rendered.cards}
+    answers: dict[int, list[str]] = {}
+    for deletion in note.deletions:
+        answers.setdefault(deletion.number, []).append(" ".join(deletion.text.split()))
+    return {
+        number: sha256(unicodedata.normalize("NFC", "\n".join(texts)).encode()).hexdigest()[:8]
+        for number, texts in sorted(answers.items())
+    }
+
+
+def schema_digest(note_type: NoteType) -> str:
+    """What may never change of a note type: ids, fields, templates, and which cards a note has."""
+    return _digest(
+        [
+            note_type.id,
+            note_type.kind,
+            [[field.name, field.id] for field in note_type.fields],
+            [
+                [t.name, t.id, re.findall(r"\{\{[#^/][^}]*\}\}", t.front)]
+                for t in note_type.templates
+            ],
+        ]
+    )
+
+
+def design_digest(note_type: NoteType) -> str:
+    """What a note type may change with a date of its own: name, templates, CSS."""
+    sides = [[t.front, t.back] for t in note_type.templates]
+    return _digest([note_type.name, note_type.css, sides])
+
+
+# ------------------------------------------------------------------ a deck against its lock
+
+
+def status_of(state: NoteState, locked: LockedNote | None) -> Status:
+    """What became of a note. After a merge, the mildest reading of its lines counts."""
+    if locked is None:
+        return Status.NEW
+    if state.key != locked.key:
+        return Status.RENAMED
+    same_source = any(source == state.source for source, _ in locked.digests)
+    same_rendering = any(rendered == state.rendered for _, rendered in locked.digests)
+    if (state.source, state.rendered) in locked.digests:
+        return Status.SAME
+    if same_rendering:
+        return Status.REFLOWED
+    return Status.HELD if same_source else Status.CHANGED
+
+
+KEEPS_DATE = (Status.SAME, Status.REFLOWED, Status.HELD)
+
+
+class History(NamedTuple):
+    """A deck beside its lock."""
+
+    lock: Lock | None
+    states: tuple[NoteState, ...]
+    statuses: tuple[Status, ...]
+
+    def with_status(self, *wanted: Status) -> list[NoteState]:
+        """The notes of which something became."""
+        return [
+            state
+            for state, status in zip(self.states, self.statuses, strict=True)
+            if status in wanted
+        ]
+
+
+def compare_with_lock(deck: Deck, package: Package, lock: Lock | None) -> History:
+    """Find out what became of every note."""
+    states = tuple(note_states(deck, package))
+    notes = lock.notes if lock else {}
+    return History(lock, states, tuple(status_of(s, notes.get(s.origin)) for s in states))
+
+
+def stamped(
+    package: Package, history: History, moment: int, push: frozenset[str] = frozenset()
+) -> Package:
+    """The package with the lock's date for what has not changed, and `moment` for what has.
+
+    `push` names keys that get the moment whatever became of them.
+    """
+    lock = history.lock
+    dates = []
+    for state, status in zip(history.states, history.statuses, strict=True):
+        keeps = lock is not None and status in KEEPS_DATE and state.key not in push
+        dates.append(lock.notes[state.origin].date if lock and keeps else moment)
+    types: dict[int, NoteType] = {}
+    for note_type in package.note_types:
+        locked = lock.types.get(note_type.kind) if lock else None
+        same = locked is not None and locked.design == design_digest(note_type)
+        date = locked.date if locked is not None and same else moment
+        types[note_type.id] = note_type._replace(modified=date)
+    return package._replace(
+        note_types=tuple(types.values()),
+        notes=tuple(
+            note._replace(modified=date, note_type=types[note.note_type.id])
+            for note, date in zip(package.notes, dates, strict=True)
+        ),
+        stamp=moment,
+    )
+
+
+def check_against_lock(
+    notes: Iterable[Note], lock: Lock, report: Callable[[Diagnostic], None]
+) -> None:
+    """Report what no release could bring to learners, or what would take another note's place."""
+    owners: dict[str, LockedNote] = {}
+    for locked in lock.notes.values():
+        for name in (locked.key, *locked.names):
+            owners[name] = locked
+    for note in notes:
+        common = note.common
+        if not common.has_id:
+            continue
+        owner = owners.get(common.key) or owners.get(common.origin)
+        kind = "basic" if isinstance(note, BasicNote) else "cloze"
+        span = common.entries or common.span
+        source = span.source
+
+        def say(rule: Rule, message: str, help: str) -> None:
+            report(Diagnostic(rule, message, source, span, help))  # noqa: B023
+
+        if owner is None:
+            if common.origin != common.key:
+                say(
+                    rules.UNKNOWN_ORIGIN,
+                    f"no release had a note `{common.origin}`",
+                    "write `was` only for a note that was released under that name",
+                )
+        elif owner.origin != common.origin:
+            first = owner.origin
+            if common.key == owner.key and common.origin == common.key:
+                help = f"this note was first released as `{first}`: write was: {first}"
+            else:
+                help = "give this note a new id; a released name belongs to its note for ever"
+            say(rules.TAKEN_KEY, f"the name `{common.key}` belongs to the note `{first}`", help)
+        elif owner.kind != kind:
+            say(
+                rules.CHANGED_KIND,
+                f"`{common.key}` was released as a {owner.kind} note: Anki would never take over"
+                f" a {kind} note in its place",
+                "give it a new id, and it arrives as a new note",
+            )

@@ -1,0 +1,537 @@
+"""Releasing a deck: which version its changes ask for, and the files that record it.
+
+deck.lock is replaced last, so that a release is either there or can be run again.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from enum import IntEnum, StrEnum
+from pathlib import Path
+from typing import NamedTuple
+
+from crss_deck import diagnostics as rules
+from crss_deck.apkg import read_apkg
+from crss_deck.build import DeckError, lock_tools, writer_of
+from crss_deck.compiler import Compilation, compile_deck
+from crss_deck.diagnostics import Diagnostic, Edit, Severity
+from crss_deck.fix import changed_bytes
+from crss_deck.folder import CHANGELOG, LOCK, MANIFEST, SourceFolder, read_deck
+from crss_deck.history import History, NoteState, Status, design_digest, schema_digest, stamped
+from crss_deck.lock import SPENT, Lock, LockedNote, LockedType, Release, iso, lock_text, read_lock
+from crss_deck.lowering import plain_text
+from crss_deck.manifest import VERSION, Manifest, version_span
+from crss_deck.model import BasicNote, Deck
+from crss_deck.output import replace_files
+from crss_deck.package import Package, content_digest
+from crss_deck.render import render_deck
+from crss_deck.source import Source, decode
+
+
+class Level(IntEnum):
+    """What a release costs a learner: nothing, more cards, or some progress."""
+
+    NONE = 0
+    PATCH = 1
+    MINOR = 2
+    MAJOR = 3
+
+    @property
+    def word(self) -> str:
+        """`patch`, `minor` or `major`."""
+        return self.name.lower()
+
+
+HAZARDS = {
+    "deck-renamed": "Learners find new cards under the new name; the cards they have stay under"
+    " the old one until they move them.",
+    "card-removed": "The card stays with learners who have it and shows that there is nothing to"
+    " ask; they remove it with Tools > Empty Cards.",
+    "number-reused": "A card number that was released once now asks something else: who still has"
+    " the old card is asked the new answer with the old schedule.",
+    "number-moved": "An answer moved to another card number: learners are asked one answer with"
+    " the schedule of the other.",
+}
+"""What a major change does to learners; `release` wants each named with --allow."""
+
+REFUSED = {
+    "schema-changed": "The fields or templates of a note type changed: Anki would refuse every"
+    " note of it, for ever.",
+    "guid-shared": "Two notes have one GUID: each import would overwrite one with the other.",
+}
+"""What no release can bring to learners."""
+
+
+RELEASE_FILES = (CHANGELOG, MANIFEST, LOCK)
+"""What a release writes, in the order in which the files are replaced."""
+
+
+class Kind(StrEnum):
+    """What a change is about; the changelog has a heading for each."""
+
+    ADDED = "added"
+    RETURNED = "returned"
+    REWORDED = "reworded"
+    RENAMED = "renamed"
+    PUSHED = "pushed"
+    MOVED = "moved"
+    CARDS = "cards"
+    RETIRED = "retired"
+    LOOK = "look"
+    DECK = "deck"
+    OTHER = "other"
+
+
+class Change(NamedTuple):
+    """One thing that is different from the last release."""
+
+    kind: Kind
+    level: Level
+    text: str
+    key: str = ""
+    hazard: str = ""
+
+
+class ReleaseError(Exception):
+    """The release cannot be made; the message says why and what to do."""
+
+
+class Plan(NamedTuple):
+    """A release worked out, not yet written."""
+
+    version: str
+    date: int
+    level: Level
+    changes: tuple[Change, ...]
+    history: History
+    lock: Lock
+    files: tuple[tuple[str, str], ...]
+    """Names and texts of the files that are written anew."""
+    notices: tuple[str, ...]
+    tag: str
+
+
+def plan_release(
+    folder: SourceFolder,
+    *,
+    clock: int,
+    version: str = "",
+    bump: Level = Level.NONE,
+    allow: Iterable[str] = (),
+    rerender: frozenset[str] | None = None,
+    lock: Lock | None = None,
+) -> Plan:
+    """Work out the next release of a deck; nothing is written.
+
+    `clock` dates it, in seconds since 1970. `rerender` pushes held notes: all of them if it is
+    empty, else those of the named keys. `lock` takes the place of a lost deck.lock.
+    Raises DeckError if the deck has errors or notes without id, and ReleaseError if the release is
+    refused.
+    """
+    if lock is not None:
+        texts = {**folder.texts, LOCK: Source(folder.shown + LOCK, lock_text(lock))}
+        folder = folder._replace(texts=texts)
+    compilation = compile_deck(folder)
+    deck, history = compilation.deck, compilation.history
+    if deck is None or history is None:
+        raise DeckError(compilation.diagnostics)
+    _refuse_drafts(compilation)
+    known = history.lock
+    if known is not None and clock <= known.newest_date:
+        raise ReleaseError(
+            f"the date {iso(clock)} is not later than the last release, {iso(known.newest_date)}:"
+            " learners who have that one would never get the changes"
+        )
+    push = _pushed(history, rerender)
+    package = render_deck(deck, 0)
+    changes = _changes(deck, history, package, push)
+    level = max((change.level for change in changes), default=Level.NONE)
+    target = _target(deck.manifest, known, level, changes, bump, version)
+    named = tuple(dict.fromkeys(allow))
+    _judge_hazards(changes, named)
+    manifest = deck.manifest._replace(version=target)
+    dated = stamped(render_deck(deck._replace(manifest=manifest), 0), history, clock, push)
+    new_lock = _next_lock(manifest, history, dated, clock, named)
+    changelog = folder.texts[CHANGELOG].text if CHANGELOG in folder.texts else ""
+    section = changelog_section(manifest, clock, changes, known is None)
+    files = ((CHANGELOG, _with_section(changelog, target, section)), (LOCK, lock_text(new_lock)))
+    return Plan(
+        target,
+        clock,
+        level,
+        tuple(changes),
+        history,
+        new_lock,
+        files,
+        tuple(_notices(history, push)),
+        f"{manifest.id}-{target}",
+    )
+
+
+def release_deck(
+    path: str | os.PathLike[str],
+    *,
+    clock: int,
+    version: str = "",
+    bump: Level = Level.NONE,
+    allow: Iterable[str] = (),
+    rerender: frozenset[str] | None = None,
+    recover: str | os.PathLike[str] | None = None,
+) -> Plan:
+    """Release the deck in a source folder: write its changelog, its version and deck.lock.
+
+    All files are prepared before the first is replaced, and deck.lock is replaced last. `recover`
+    names a released package whose lock takes the place of a lost one. Raises as `plan_release`,
+    and OSError if a file cannot be read or written.
+    """
+    root = Path(path)
+    lock = recovered_lock(recover) if recover is not None else None
+    plan = plan_release(
+        read_deck(root),
+        clock=clock,
+        version=version,
+        bump=bump,
+        allow=allow,
+        rerender=rerender,
+        lock=lock,
+    )
+    raw = (root / MANIFEST).read_bytes()
+    contents = {name: text.encode() for name, text in plan.files}
+    contents = {
+        CHANGELOG: contents[CHANGELOG],
+        MANIFEST: _with_version(raw, plan.version),
+        LOCK: contents[LOCK],
+    }
+    replace_files(root, {name: writer_of(content) for name, content in contents.items()})
+    return plan
+
+
+def recovered_lock(path: str | os.PathLike[str]) -> Lock:
+    """The lock that lies in a released package.
+
+    Raises PackageError if the file is no package, and ReleaseError if it holds no lock.
+    """
+    text = read_apkg(path).lock
+    problems: list[Diagnostic] = []
+    lock = read_lock(Source(str(path), text), problems.append) if text else None
+    if lock is None:
+        raise ReleaseError(f"{path} holds no deck.lock: it is no release of crss-deck")
+    return lock
+
+
+# ------------------------------------------------------------------ what changed
+
+
+def _refuse_drafts(compilation: Compilation) -> None:
+    drafts = [d for d in compilation.diagnostics if d.rule is rules.MISSING_ID]
+    if drafts:
+        as_errors = [d._replace(rule=d.rule._replace(severity=Severity.ERROR)) for d in drafts]
+        raise DeckError(tuple(as_errors))
+
+
+def _pushed(history: History, rerender: frozenset[str] | None) -> frozenset[str]:
+    if rerender is None:
+        return frozenset()
+    if not rerender:
+        return frozenset(state.key for state in history.with_status(Status.HELD))
+    unknown = rerender - {state.key for state in history.states}
+    if unknown:
+        raise ReleaseError(f"--rerender names no note of this deck: {', '.join(sorted(unknown))}")
+    return rerender
+
+
+def _changes(deck: Deck, history: History, package: Package, push: frozenset[str]) -> list[Change]:
+    lock = history.lock
+    if lock is None:
+        return []
+    changes: list[Change] = []
+    if deck.manifest.name != lock.name:
+        text = f"the deck is now called “{deck.manifest.name}”, before “{lock.name}”"
+        changes.append(Change(Kind.DECK, Level.MAJOR, text, hazard="deck-renamed"))
+    present = set()
+    for state, status in zip(history.states, history.statuses, strict=True):
+        present.add(state.origin)
+        locked = lock.notes.get(state.origin)
+        title = _title(state)
+        if locked is None:
+            changes.append(Change(Kind.ADDED, Level.MINOR, title, state.key))
+            continue
+        if locked.retired:
+            changes.append(Change(Kind.RETURNED, Level.MINOR, title, state.key))
+        if status is Status.CHANGED or (status is Status.RENAMED and _text_differs(state, locked)):
+            changes.append(Change(Kind.REWORDED, Level.PATCH, title, state.key))
+        elif state.key in push:
+            changes.append(Change(Kind.PUSHED, Level.PATCH, title, state.key))
+        if status is Status.RENAMED:
+            changes.append(
+                Change(Kind.RENAMED, Level.PATCH, f"{title}, before `{locked.key}`", state.key)
+            )
+        if state.subdeck != locked.subdeck:
+            changes.append(Change(Kind.MOVED, Level.MINOR, title, state.key))
+        changes += _card_changes(state, locked)
+    for origin, locked in lock.notes.items():
+        if origin not in present and not locked.retired:
+            changes.append(Change(Kind.RETIRED, Level.MINOR, f"`{locked.key}`", locked.key))
+    for note_type in package.note_types:
+        known = lock.types.get(note_type.kind)
+        if known is not None and known.schema != schema_digest(note_type):
+            raise ReleaseError(f"schema-changed: {REFUSED['schema-changed']}")
+        if known is not None and known.design != design_digest(note_type):
+            changes.append(Change(Kind.LOOK, Level.PATCH, f"the look of {note_type.kind} cards"))
+    if not changes and _differs_otherwise(deck, history, package):
+        changes.append(Change(Kind.OTHER, Level.PATCH, "the description or the order of new cards"))
+    return changes
+
+
+def _text_differs(state: NoteState, locked: LockedNote) -> bool:
+    return all(
+        source != state.source and rendered != state.rendered for source, rendered in locked.digests
+    )
+
+
+def _card_changes(state: NoteState, locked: LockedNote) -> Iterator[Change]:
+    title = _title(state)
+    for number, answer in state.cards.items():
+        before = locked.cards.get(number)
+        elsewhere = [n for n, d in locked.cards.items() if d and d == answer and n != number]
+        if before == SPENT:
+            text = f"{title}: card {number} is used again"
+            yield Change(Kind.CARDS, Level.MAJOR, text, state.key, "number-reused")
+        elif before != answer and elsewhere and state.cards.get(elsewhere[0]) != answer:
+            text = f"{title}: an answer moved from card {elsewhere[0]} to card {number}"
+            yield Change(Kind.CARDS, Level.MAJOR, text, state.key, "number-moved")
+        elif before is None:
+            text = f"{title}: card {number} is new"
+            yield Change(Kind.CARDS, Level.MINOR, text, state.key)
+    for number, answer in locked.cards.items():
+        if answer != SPENT and number not in state.cards:
+            text = f"{title}: card {number} is gone"
+            yield Change(Kind.CARDS, Level.MAJOR, text, state.key, "card-removed")
+
+
+def _differs_otherwise(deck: Deck, history: History, package: Package) -> bool:
+    """Whether anything is different that no note shows: description, order, held notes."""
+    lock = history.lock
+    assert lock is not None
+    last = max(lock.releases, key=lambda release: release.date, default=None)
+    release = lock.release(deck.manifest.version) or last
+    if release is None:
+        return True
+    manifest = deck.manifest._replace(version=release.version)
+    before = stamped(render_deck(deck._replace(manifest=manifest), 0), history, release.date)
+    return content_digest(before) != release.content
+
+
+def _title(state: NoteState) -> str:
+    """A note as a learner knows it: the beginning of what it asks."""
+    note = state.where
+    words = plain_text(note.front if isinstance(note, BasicNote) else note.text)
+    short = words if len(words) <= 80 else words[:79].rsplit(" ", 1)[0] + " …"
+    return f"“{short}” (`{state.key}`)"
+
+
+# ------------------------------------------------------------------ level and version
+
+
+def _number(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))
+
+
+def _bumped(version: str, level: Level) -> str:
+    major, minor, patch = _number(version)
+    if level is Level.MAJOR:
+        return f"{major + 1}.0.0"
+    if level is Level.MINOR:
+        return f"{major}.{minor + 1}.0"
+    return f"{major}.{minor}.{patch + 1}"
+
+
+def _target(
+    manifest: Manifest,
+    lock: Lock | None,
+    level: Level,
+    changes: Sequence[Change],
+    bump: Level,
+    version: str,
+) -> str:
+    """The version of the release. Raises ReleaseError for one too low for its changes."""
+    if version and not VERSION.fullmatch(version):
+        raise ReleaseError(f"{version!r} is no version: write three numbers such as 1.2.0")
+    if lock is None or not lock.releases:
+        return version or manifest.version
+    released = {release.version for release in lock.releases}
+    earlier = [each for each in released if _number(each) < _number(manifest.version)]
+    base = manifest.version
+    if base not in released:
+        base = max(earlier or released, key=_number)
+    if level is Level.NONE:
+        raise ReleaseError(f"nothing has changed since {base}: there is nothing to release")
+    needed = _bumped(base, max(level, bump))
+    wanted = version or (manifest.version if manifest.version not in released else needed)
+    if wanted in released:
+        raise ReleaseError(f"version {wanted} is released already")
+    if _number(wanted) < _number(needed):
+        reasons = "; ".join(change.text for change in changes if change.level is level)
+        raise ReleaseError(
+            f"version {wanted} is too low: after {base} the changes ask for {needed}"
+            f" ({level.word}: {reasons})"
+        )
+    return wanted
+
+
+def _judge_hazards(changes: Iterable[Change], allowed: Sequence[str]) -> None:
+    unknown = [name for name in allowed if name not in HAZARDS]
+    if unknown:
+        raise ReleaseError(f"--allow: there is no {unknown[0]}; known are {', '.join(HAZARDS)}")
+    found: dict[str, list[str]] = {}
+    for change in changes:
+        if change.hazard and change.hazard not in allowed:
+            found.setdefault(change.hazard, []).append(change.text)
+    if found:
+        listed = "".join(
+            f"\n  {name}: {'; '.join(texts)}\n    {HAZARDS[name]}" for name, texts in found.items()
+        )
+        names = " ".join(f"--allow {name}" for name in found)
+        raise ReleaseError(
+            f"the release would cost learners progress:{listed}\n"
+            f"to release it all the same: {names}"
+        )
+
+
+# ------------------------------------------------------------------ the files
+
+
+def _next_lock(
+    manifest: Manifest, history: History, package: Package, clock: int, allow: tuple[str, ...]
+) -> Lock:
+    old = history.lock
+    notes = dict(old.notes) if old else {}
+    for state, rendered in zip(history.states, package.notes, strict=True):
+        known = notes.get(state.origin)
+        names = tuple(known.names) if known else ()
+        if known is not None and known.key != state.key:
+            former = [*names, known.key]
+            names = tuple(name for name in dict.fromkeys(former) if name != state.key)
+        if state.origin != state.key and state.origin not in names:
+            names = (state.origin, *names)
+        spent = dict.fromkeys(known.cards if known else (), SPENT)
+        notes[state.origin] = LockedNote(
+            state.key,
+            state.kind,
+            rendered.modified,
+            frozenset({(state.source, state.rendered)}),
+            spent | state.cards,
+            tuple(sorted(names, key=lambda name: name != state.origin)),
+            state.subdeck,
+        )
+    present = {state.origin for state in history.states}
+    for origin, locked in notes.items():
+        if origin not in present and not locked.retired:
+            notes[origin] = locked._replace(retired=manifest.version)
+    types = dict(old.types) if old else {}
+    for note_type in package.note_types:
+        types[note_type.kind] = LockedType(
+            note_type.kind,
+            note_type.modified,
+            note_type.id,
+            schema_digest(note_type),
+            design_digest(note_type),
+        )
+    tools = ",".join(f"{name}/{number}" for name, number in lock_tools().items())
+    release = Release(manifest.version, clock, content_digest(package), tools, allow)
+    releases = (*(old.releases if old else ()), release)
+    return Lock(manifest.id, manifest.name, releases, types, notes)
+
+
+def _with_version(raw: bytes, version: str) -> bytes:
+    """deck.toml with another version, and every other byte as it was."""
+    source = decode(MANIFEST, raw)
+    span = version_span(source)
+    if span is None:
+        raise ReleaseError('deck.toml: there is no line `version = "…"` at its top level')
+    return changed_bytes(raw, [Edit(span, version)])
+
+
+_TITLES = {
+    "added": "Added",
+    "returned": "Back again (if you suspended them, unsuspend them)",
+    "reworded": "Reworded or corrected",
+    "renamed": "Renamed (nothing changes for you)",
+    "pushed": "Shown anew",
+    "moved": "Moved to another deck (cards you have stay where they are)",
+    "cards": "Cards that come or go",
+    "retired": "Retired",
+    "look": "Look",
+    "deck": "The deck",
+    "other": "Other",
+}
+
+
+def changelog_section(
+    manifest: Manifest, clock: int, changes: Iterable[Change], first: bool
+) -> str:
+    """What a release changes for learners, in Markdown."""
+    lines = [f"## {manifest.version} ({iso(clock)[:10]})", ""]
+    if first:
+        return "\n".join([*lines, "First release.", ""])
+    lines += ["Import the new file over the old one, with the options as they are.", ""]
+    groups: dict[str, list[Change]] = {}
+    for change in changes:
+        groups.setdefault(change.kind.value, []).append(change)
+    for kind, title in _TITLES.items():
+        if kind not in groups:
+            continue
+        lines += [f"### {title}", ""]
+        lines += [f"- {change.text}" for change in groups[kind]]
+        if kind == "retired":
+            search = " OR ".join(f"Key:{manifest.id}/{change.key}" for change in groups[kind])
+            lines += ["", f"You keep these cards. To suspend them, search in Anki for `{search}`."]
+        lines.append("")
+    for name in dict.fromkeys(change.hazard for change in changes if change.hazard):
+        lines += [f"**Please note.** {HAZARDS[name]}", ""]
+    return "\n".join(lines)
+
+
+_HEAD = "# Changelog\n\nWhat changed in this deck, for those who study it.\n"
+
+
+def _with_section(changelog: str, version: str, section: str) -> str:
+    """The changelog with a section on top, in place of one of the same version."""
+    pattern = rf"^## {re.escape(version)} \(.*?(?=^## |\Z)"
+    rest = re.sub(pattern, "", changelog or _HEAD, flags=re.MULTILINE | re.DOTALL)
+    head, mark, older = rest.partition("\n## ")
+    older = f"## {older}".rstrip() + "\n" if mark else ""
+    return f"{head.rstrip()}\n\n{section.rstrip()}\n" + (f"\n{older}" if older else "")
+
+
+def _notices(history: History, push: frozenset[str]) -> Iterator[str]:
+    """What the author should know before tagging."""
+    lock = history.lock
+    if lock is None:
+        return
+    held = [state for state in history.with_status(Status.HELD) if state.key not in push]
+    if held:
+        before = max(lock.releases, key=lambda release: release.date).tools
+        yield (
+            f"{len(held)} notes are rendered differently by newer tools (before: {before}); they"
+            " keep their dates, so learners keep the earlier form until the notes change"
+            " (--rerender pushes them, at the price of the learners' own tags on them)"
+        )
+    changed = history.with_status(Status.CHANGED)
+    if len(changed) * 5 > len(history.states):
+        files = Counter(state.where.common.span.source.path for state in changed)
+        path, count = files.most_common(1)[0]
+        yield (
+            f"{len(changed)} of {len(history.states)} notes changed, {count} of them in {path}:"
+            " look for a heading or front matter that they share"
+        )
+    cards = [
+        state.key
+        for state in history.states
+        if (locked := lock.notes.get(state.origin)) and state.cards.keys() - locked.cards.keys()
+    ]
+    if cards:
+        yield f"a new note would be safer than a new card on a released one: {', '.join(cards)}"
