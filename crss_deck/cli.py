@@ -383,7 +383,7 @@ def main() -> None:
     """Run the command and exit: 0 done, 1 faults, 2 unusable, 130 interrupted, 143 terminated."""
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        code = cli.main(standalone_mode=False)
+        code = cli.main(prog_name="crss-deck", standalone_mode=False)
         _flush()
     except click.exceptions.Exit as error:
         code = error.exit_code
