@@ -97,12 +97,20 @@ def _collection(package: Package) -> bytes:
 
 
 def _count_down(package: Package) -> Iterator[int]:
-    """Ids below the release's moment: Anki 2.1.54 refuses any in the future."""
+    """Ids in the order in which genanki asks for them: note, its cards, deck after deck.
+
+    They count down from the release's moment in curriculum order: Anki 2.1.54 refuses any in the
+    future.
+    """
     total = len(package.notes) + package.card_count
     number = max(package.stamp * 1000, total + 1)
-    while True:
-        yield number
-        number -= 1
+    ids: dict[str, list[int]] = {deck.name: [] for deck in package.decks}
+    for note in package.notes:
+        size = 1 + len(note.cards)
+        ids[note.deck] += range(number, number - size, -1)
+        number -= size
+    for deck in package.decks:
+        yield from ids[deck.name]
 
 
 def _genanki_package(package: Package) -> Any:
@@ -189,19 +197,13 @@ def read_apkg(path: str | os.PathLike[str]) -> Package:
         except _DAMAGED as error:
             raise PackageError(f"not a deck package: {error}") from None
     try:
-        package = _read_collection(collection, media)
-        return package._replace(lock=lock.decode())
-    except (
-        sqlite3.Error,
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        RecursionError,
-    ) as error:
-        if isinstance(error, PackageError):
-            raise
+        return _read_collection(collection, media)._replace(lock=lock.decode())
+    except PackageError:
+        raise
+    except sqlite3.Error as error:
         raise PackageError(f"the collection inside cannot be read: {error}") from None
+    except (LookupError, ValueError, TypeError, AttributeError, RecursionError, OverflowError):
+        raise PackageError("the collection inside does not hold what Anki writes") from None
 
 
 def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
@@ -238,7 +240,7 @@ def _read_media(
     archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo]
 ) -> tuple[PackagedMedia, ...]:
     if _MEDIA not in members:
-        return ()
+        raise PackageError("it holds no list of media files")
     try:
         names = json.loads(_read_member(archive, members[_MEDIA]))
         if not isinstance(names, dict) or not all(isinstance(n, str) for n in names.values()):

@@ -64,7 +64,9 @@ def invisible_characters(draft: Draft) -> Iterator[Diagnostic]:
                 f"an invisible character (U+{ord(match.group()):04X}) stands in the text",
                 source,
                 source.span(match.start(), match.end()),
-                "remove it; the language of the deck sets the direction of its text",
+                "remove it"
+                if match.group() in "\u200b\u2060\ufeff"
+                else "remove it; the language of the deck sets the direction of its text",
             )
 
 
@@ -75,7 +77,7 @@ def duplicate_keys(draft: Draft) -> Iterator[Diagnostic]:
         if key in first:
             yield Diagnostic(
                 rules.DUPLICATE_KEY,
-                f"the key `{key}` belongs to another note already",
+                f"the id `{key}` belongs to another note already",
                 span.source,
                 span,
                 "give this note a name of its own",
@@ -193,11 +195,11 @@ def files_without_notes(draft: Draft) -> Iterator[Diagnostic]:
                 None,
                 "write notes with `Q:` and `A:` or {{c1::…}}, or put `_` before its name",
             )
-    if not draft.notes:
+    if not draft.notes and not draft.folder.problems:
         yield Diagnostic(
             rules.DECK_WITHOUT_NOTES,
             "the deck holds 0 notes",
-            draft.folder.texts[MANIFEST],
+            Source(draft.folder.shown + MANIFEST, ""),
             None,
             "write a first one in a file that ends in .md, beside deck.toml",
         )
@@ -227,7 +229,7 @@ def duplicate_fronts(draft: Draft) -> Iterator[Diagnostic]:
 def media_name_case(draft: Draft) -> Iterator[Diagnostic]:
     """On Windows and macOS one of the two files would hide the other."""
     first: dict[str, str] = {}
-    for path in draft.folder.files:
+    for path in sorted((*draft.folder.files, *draft.folder.texts)):
         known = first.setdefault(path.lower(), path)
         if known != path:
             yield Diagnostic(
@@ -246,7 +248,7 @@ def large_media(draft: Draft) -> Iterator[Diagnostic]:
         yield Diagnostic(
             rules.LARGE_MEDIA,
             f"the media of the deck are {total // 1024 // 1024} MB together",
-            draft.folder.texts[MANIFEST],
+            Source(draft.folder.shown + MANIFEST, ""),
             None,
             f"make them smaller: a deck of up to {MAX_TOTAL_MEDIA // 1024 // 1024} MB imports well",
         )

@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from contextlib import suppress
+from io import TextIOWrapper
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -38,7 +40,7 @@ class _Talk(NamedTuple):
             return False
         if os.environ.get("FORCE_COLOR"):
             return True
-        return bool(stream.isatty()) and os.environ.get("TERM") != "dumb"
+        return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 class _Group(click.Group):
@@ -370,7 +372,8 @@ def _clock() -> int | None:
         return None
     if not text.isascii() or not text.isdigit() or not 2 <= int(text[:12]) < 2**32:
         raise click.UsageError(
-            f"SOURCE_DATE_EPOCH is {text!r}: it must be whole seconds since 1970, before 2106."
+            f"SOURCE_DATE_EPOCH is {text[:20]!r}: it must be whole seconds since 1970, from 2 on"
+            " and before 2106."
         )
     return int(text)
 
@@ -382,14 +385,22 @@ def _terminate(_signal: int, _frame: FrameType | None) -> None:
 def main() -> None:
     """Run the command and exit: 0 done, 1 faults, 2 unusable, 130 interrupted, 143 terminated."""
     signal.signal(signal.SIGTERM, _terminate)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # what the terminal cannot show is shown escaped
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = cli.main(prog_name="crss-deck", standalone_mode=False)
         _flush()
     except click.exceptions.Exit as error:
         code = error.exit_code
     except click.ClickException as error:
-        error.show()
+        with suppress(OSError):
+            error.show()
         code = UNUSABLE
+    except SystemExit as error:
+        # Click's own way to end when nobody reads the output any more.
+        unread = isinstance(sys.stdout, click.utils.PacifyFlushWrapper)
+        code = DONE if unread else error.code
     except (click.Abort, KeyboardInterrupt):
         code = INTERRUPTED
     except BrokenPipeError:
@@ -399,15 +410,19 @@ def main() -> None:
         _complain(_explain(error))
         _abandon_output()
         code = UNUSABLE
-    except UnicodeError as error:
-        _complain(f"the output cannot be shown here: {error}")
+    except Exception:
+        import traceback
+
+        traceback.print_exc()
+        _complain(f"a fault of crss-deck {__version__} itself: please report it, with these lines")
         code = UNUSABLE
     sys.exit(code or DONE)
 
 
 def _flush() -> None:
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:  # closed by whoever started us
+            stream.flush()
 
 
 def _explain(error: OSError) -> str:

@@ -166,7 +166,12 @@ def _manifest(folder: SourceFolder, found: _Findings) -> Manifest | None:
             found.add(Diagnostic(rules.MANIFEST_SYNTAX, "there is no deck.toml", missing))
         return None
     manifest = read_manifest(source, found.add)
-    if manifest is not None and manifest.description and manifest.description not in folder.texts:
+    unread = {problem.source.path.removeprefix(folder.shown) for problem in folder.problems}
+    if (
+        manifest is not None
+        and manifest.description
+        and manifest.description not in {*folder.texts, *unread}
+    ):
         found.add(
             Diagnostic(
                 rules.MANIFEST_VALUE,

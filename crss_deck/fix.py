@@ -95,9 +95,11 @@ def _errors(result: Compilation) -> Counter[str]:
 def _ready(diagnostics: Iterable[Diagnostic]) -> Iterator[Edit]:
     """The changes to make now.
 
-    A note with errors of its own gets no id yet: mending them may change where it ends.
+    A note with errors of its own gets no id yet: mending them may change where it ends. Nor does
+    any in a file with metadata out of place, which may hold the id that was meant.
     """
     diagnostics = list(diagnostics)
+    astray = {d.source.path for d in diagnostics if d.rule is rules.MISPLACED_METADATA}
     errors: dict[str, list[int]] = {}
     for diagnostic in diagnostics:
         if (
@@ -108,6 +110,8 @@ def _ready(diagnostics: Iterable[Diagnostic]) -> Iterator[Edit]:
             errors.setdefault(diagnostic.source.path, []).append(diagnostic.span.start)
     for diagnostic in diagnostics:
         if diagnostic.fix is None:
+            continue
+        if diagnostic.rule is rules.MISSING_ID and diagnostic.source.path in astray:
             continue
         if diagnostic.rule is rules.MISSING_ID and diagnostic.span is not None:
             starts = errors.get(diagnostic.source.path, [])

@@ -61,6 +61,8 @@ def read_deck(path: str | os.PathLike[str]) -> SourceFolder:
     read. Bad bytes are no exception but a diagnostic of `compile_deck`.
     """
     root = Path(path)
+    if root.is_file():
+        raise SourceFolderError(f"{root}: a file; name the folder that holds {MANIFEST}")
     if not root.is_dir():
         raise SourceFolderError(f"{root}: no such folder")
     if not (root / MANIFEST).is_file():
@@ -88,7 +90,10 @@ def _hidden(name: str) -> bool:
 def _read(path: Path, real_root: Path) -> File:
     """Read a regular file inside the root; a device or pipe is never opened."""
     if path.is_symlink():
-        target = path.resolve()
+        try:
+            target = path.resolve()
+        except (OSError, RuntimeError):  # RuntimeError before Python 3.13
+            return File(None, "a link that leads to itself")
         if not target.is_relative_to(real_root):
             return File(None, "a link that leaves the source folder")
         if not target.exists():
@@ -125,7 +130,7 @@ def _sorted(shown: str, found: Mapping[str, File]) -> SourceFolder:
             rule = rules.FILE_TOO_LARGE if "larger" in file.problem else rules.OUTSIDE_MEDIA
             problems.append(
                 Diagnostic(
-                    rule,
+                    rule._replace(configuration=path in (MANIFEST, LOCK)),
                     f"the file is {file.problem}",
                     source,
                     help="split it" if "larger" in file.problem else "copy the file here",
@@ -139,7 +144,7 @@ def _sorted(shown: str, found: Mapping[str, File]) -> SourceFolder:
             span = error.source.span(at, at + 1) if error.source.text else None
             problems.append(
                 Diagnostic(
-                    rules.INVALID_ENCODING,
+                    rules.INVALID_ENCODING._replace(configuration=path in (MANIFEST, LOCK)),
                     f"the file is not UTF-8 text: {error.found} at this place"
                     if span
                     else f"the file is {error.found}, not UTF-8 text",

@@ -5,6 +5,8 @@ PyYAML's events give a place for everything and convert nothing, so `1.10` and `
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -15,6 +17,10 @@ from crss_deck.source import Source, Span
 
 KEYS = ("tags", "source", "deck")
 MAX_LENGTH = 20_000
+
+
+_NOTHING_YET = re.compile(r"(?:[ \t\n\ufeff\u200b]|<!--(?:(?!-->).)*-->)*", re.DOTALL)
+"""What may stand above front matter by mistake: blanks, marks nobody sees, comments."""
 
 
 class Word(NamedTuple):
@@ -37,28 +43,37 @@ def read_front_matter(span: Span, report: Callable[[Diagnostic], None]) -> Front
     return _Reader(span, report).read()
 
 
-def misplaced_front_matter(source: Source, report: Callable[[Diagnostic], None]) -> None:
-    """Report front matter that Markdown would take for text: not closed, or not on line 1."""
+def misplaced_front_matter(
+    source: Source, report: Callable[[Diagnostic], None], first: Span | None = None
+) -> None:
+    """Report front matter that Markdown would take for text: not closed, not on line 1, a second.
+
+    `first` is the YAML of front matter in its right place.
+    """
     text = source.text
-    start = len(text) - len(text.lstrip(" \t\n"))
+    behind = text.find("\n", first.end) + 1 if first else 0
+    blanks = _NOTHING_YET.match(text, behind)
+    start = blanks.end() if blanks else behind
     line = text[start : text.find("\n", start) if "\n" in text[start:] else len(text)]
-    if line.rstrip() != "---":
+    if line.rstrip() != "---" or (first and not behind):
         return
     rest = text[start + len(line) :].lstrip("\n").split("\n", 1)[0]
-    if start and ":" not in rest:
+    if start and (rest.split(":")[0].strip() not in KEYS if first else ":" not in rest):
         return
-    report(
-        Diagnostic(
-            rules.FRONT_MATTER_PLACE,
-            "front matter begins on the very first line"
-            if start
-            else "the front matter is not closed",
-            source,
-            source.span(start, start + 3),
-            "remove what stands before it"
-            if start
-            else "close it with a line --- ; write *** for a thematic break",
+    message, help = (
+        "the front matter is not closed",
+        "close it with a line --- ; write *** for a thematic break",
+    )
+    if first:
+        message, help = (
+            "front matter stands here a second time",
+            "join the two between the first --- and ---",
         )
+    elif start:
+        message = "front matter begins at the first character of the file"
+        help = "remove what stands before it"
+    report(
+        Diagnostic(rules.FRONT_MATTER_PLACE, message, source, source.span(start, start + 3), help)
     )
 
 
@@ -258,7 +273,7 @@ class _Reader:
         return " ".join(value.text.split()) if value else ""
 
     def _subdeck(self, value: list[Word] | Word | None) -> str:
-        name = self._string(value, "deck")
+        name = unicodedata.normalize("NFC", self._string(value, "deck"))
         if name and isinstance(value, Word) and (problem := deck_name_problem(name)):
             self._say(
                 rules.FRONT_MATTER_VALUE,

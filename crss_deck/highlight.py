@@ -33,6 +33,9 @@ CLASSES = {
 }
 """Pygments' token types, by their name below `Token`; a subtype has the class of its parent."""
 
+MAX_LENGTH = 10_000
+"""Longer code stays plain: some lexers take time that grows with the square of the length."""
+
 PLAIN = frozenset(("text", "txt", "plain", "plaintext", "none"))
 """Names that ask for no colours."""
 
@@ -65,7 +68,8 @@ def _class_of(token_type: Any) -> str:
 
 def highlight(code: str, language: str) -> Iterator[tuple[str, str]]:
     """Cut code into (class, text), the class empty for plain text; the texts add up to `code`."""
-    lexer = None if language.lower() in PLAIN else _lexer(language)
+    plain = language.lower() in PLAIN or len(code) > MAX_LENGTH
+    lexer = None if plain else _lexer(language)
     if lexer is None:
         yield "", code
         return

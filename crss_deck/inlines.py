@@ -272,8 +272,11 @@ class InlineChecker:
 
     def _fill(self) -> None:
         """Something visible stands in every open cloze, in its answer or its hint."""
-        for opening in self._clozes:
-            self._filled.add((id(opening), id(opening) in self._hints))
+        for opening in reversed(self._clozes):
+            part = id(opening), id(opening) in self._hints
+            if part in self._filled:
+                return  # so are those around it
+            self._filled.add(part)
 
     def _open(self, token: Token) -> None:
         number = int(token.info[:9])
@@ -283,7 +286,7 @@ class InlineChecker:
                 rules.CLOZE_IN_LITERAL,
                 "a heading is never a card, so a cloze in it hides nothing",
                 span,
-                r"move the sentence into a paragraph, or write \{{ for literal braces",
+                r"move the sentence into a paragraph, or write \{{…\}} for literal braces",
             )
         elif self._place == "alt":
             self._say(
@@ -299,18 +302,18 @@ class InlineChecker:
                 span,
                 f"number clozes from 1, without a leading zero: {{{{c{max(1, number % 500)}::…}}}}",
             )
-        outer = [frame for frame in self._stack if frame.kind == "cloze"]
-        for frame in outer:
-            if frame.number == number:
+        outer = self._clozes
+        for opening in outer[: MAX_CLOZE_DEPTH + 1]:  # deeper ones are an error anyway
+            if int(opening.info[:9]) == number:
                 self._say(
                     rules.CLOZE_NESTING,
                     f"cloze {number} stands inside cloze {number}: both would open at once",
                     span,
                     "give the inner cloze another number",
-                    Related(self._span(frame.token), "the outer one opens here"),
+                    Related(self._span(opening), "the outer one opens here"),
                 )
                 break
-        if outer and id(outer[-1].token) in self._hints:
+        if outer and id(outer[-1]) in self._hints:
             self._say(
                 rules.CLOZE_NESTING,
                 "a cloze in a hint hides nothing",
@@ -451,7 +454,7 @@ class InlineChecker:
                 rules.LITERAL_BRACES,
                 "`{{` opens no cloze",
                 span,
-                r"write \{{ for literal braces, or {{c1::answer}} for a cloze",
+                r"write \{{…\}} for literal braces, or {{c1::answer}} for a cloze",
             )
 
     @staticmethod

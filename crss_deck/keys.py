@@ -23,10 +23,11 @@ def propose_keys(notes: Iterable[Note], released: Iterable[str] = ()) -> list[No
     for note in notes:
         taken |= {note.common.key, note.common.origin}
     keyed: list[Note] = []
+    numbers: dict[str, int] = {}
     for note in notes:
         common = note.common
         if not common.key:
-            key = _unique(_slug(note), taken)
+            key = _unique(_slug(note), taken, numbers)
             taken.add(key)
             common = common._replace(key=key, origin=common.origin or key)
             note = note._replace(common=common)
@@ -45,8 +46,10 @@ def _slug(note: Note) -> str:
     return slug or f"note-{sha256(words.encode()).hexdigest()[:8]}"
 
 
-def _unique(slug: str, taken: set[str]) -> str:
-    key, number = slug, 2
+def _unique(slug: str, taken: set[str], numbers: dict[str, int]) -> str:
+    """The slug with the first number that makes it new; `numbers` remembers where to go on."""
+    key, number = slug, numbers.get(slug, 2)
     while key in taken:
         key, number = f"{slug}-{number}", number + 1
+    numbers[slug] = number
     return key

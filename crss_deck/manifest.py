@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from typing import Any, NamedTuple
@@ -123,7 +124,7 @@ class _Reader:
                 self._say(
                     rules.MANIFEST_KEY, f"`{key}` is missing", None, f"add a line: {_example(key)}"
                 )
-        if "format" in table and table["format"] != FORMAT:
+        if "format" in table and (type(table["format"]) is not int or table["format"] != FORMAT):
             self._say(
                 rules.MANIFEST_VALUE,
                 f"format {table['format']!r} is not known: this crss-deck reads format {FORMAT}",
@@ -235,14 +236,17 @@ class _Reader:
     def _text(self, table: dict[str, Any], key: str) -> str:
         value = table.get(key, "")
         if not isinstance(value, str):
-            self._value(key, "text between quotes", f'{key} = "{value}"')
+            span = self._value_span(key)
+            number = span is not None and type(value) in (int, float)
+            written = span.text if span and number else "…"  # 1.10 is not 1.1
+            self._value(key, "text between quotes", f'{key} = "{written}"')
             return ""
         if any(ord(char) < 32 or 127 <= ord(char) < 160 for char in value):
             self._value(key, "one line without control characters", f'{key} = "…"')
             return ""
         if key in table and not value.strip():
             self._value(key, "more than blanks", _example(key))
-        return value.strip()
+        return unicodedata.normalize("NFC", value.strip())
 
     def _matching(
         self, table: dict[str, Any], key: str, pattern: re.Pattern[str], wanted: str, example: str

@@ -350,7 +350,7 @@ class _Reader:
             self._source,
             span,
             f"write `{mark.name}: ` for the field; for text, write {colon[:-1]}\\{colon[-1]}"
-            if colon == written
+            if colon == written and colon.endswith(":")
             else f"write `{mark.name}: ` for the field, or other words for text",
             fix=Edit(span, label) if mark.whole else None,
         )
@@ -445,7 +445,7 @@ class _Reader:
     def _too_deep(self, offset: int) -> None:
         self._say(
             rules.NESTING_TOO_DEEP,
-            "this is nested deeper than can be kept",
+            "this is nested deeper than 90 quotes or 45 lists, and the rest would be lost",
             offset,
             offset + 1,
             "make it flatter, or split the note",

@@ -172,6 +172,10 @@ class _Finder:
             near = by_lower.get(path.lower())
             near = near or next(iter(get_close_matches(path, self._folder.files, n=1)), None)
             same = near is not None and near.lower() == path.lower()
+            if near:
+                here = posixpath.dirname(span.source.path.removeprefix(self._folder.shown))
+                near = posixpath.relpath(near, here or ".")
+                near = f"<{near}>" if " " in near else near
             self._say(
                 rules.MISSING_MEDIA,
                 f"there is no file `{path}` in the source folder",

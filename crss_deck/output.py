@@ -10,6 +10,7 @@ import contextlib
 import errno
 import os
 import secrets
+import signal
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO
@@ -46,9 +47,23 @@ def replace_files(folder: Path, writers: Mapping[str, Writer]) -> None:
             (name, stack.enter_context(_prepared(folder, writer)))
             for name, writer in writers.items()
         ]
-        for name, temporary in prepared:
-            temporary.replace(folder / name)
+        with _uninterrupted():
+            for name, temporary in prepared:
+                temporary.replace(folder / name)
     _sync_folder(folder)
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Put off Ctrl+C and the like until all files have their place: all of them or none."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextlib.contextmanager
@@ -57,9 +72,12 @@ def _prepared(folder: Path, writer: Writer) -> Iterator[Path]:
     path, stream = _create(folder)
     try:
         with stream:
-            writer(stream)
-            stream.flush()
-            os.fsync(stream.fileno())
+            try:
+                writer(stream)
+                stream.flush()
+                os.fsync(stream.fileno())
+            except OSError as error:
+                raise OSError(error.errno, error.strerror, str(path)) from error
             if os.name != "nt":
                 yield path  # the lock is held until the file has its place
         if os.name == "nt":

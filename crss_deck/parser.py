@@ -11,7 +11,7 @@ from crss_deck import diagnostics as rules
 from crss_deck import labels
 from crss_deck.diagnostics import RULES, Diagnostic, Edit, Related, Rule, Severity
 from crss_deck.frontmatter import FrontMatter, Word, misplaced_front_matter, read_front_matter
-from crss_deck.inlines import MAX_CLOZE_NUMBER, ClozeDeletion
+from crss_deck.inlines import INLINE_TAGS, MAX_CLOZE_NUMBER, ClozeDeletion
 from crss_deck.manifest import KEY, MAX_KEY_LENGTH, TAG, suggestion
 from crss_deck.markdown import (
     Block,
@@ -61,6 +61,7 @@ def parse_notes(source: Source, report: Report) -> NotesFile:
         misplaced_front_matter(source, report)
         front_matter = FrontMatter()
     else:
+        misplaced_front_matter(source, report, document.front_matter)
         front_matter = read_front_matter(document.front_matter, report)
     parser = _Parser(source, front_matter, report)
     for piece in document.pieces:
@@ -186,7 +187,7 @@ class _Parser:
                 rules.UNNUMBERED_CLOZE,
                 f"`{{{{` opens a cloze, but the field `{draft.current}:` hides nothing",
                 unnumbered.span,
-                r"write \{{ for literal braces, or open a cloze note with `C:`",
+                r"write \{{…\}} for literal braces, or open a cloze note with `C:`",
             )
         if any(unnumbered.span == mark for unnumbered in block.unnumbered):
             return
@@ -322,6 +323,7 @@ class _Parser:
                 number = max(used, default=0) + 1
             used.add(number)
             span, prefix = unnumbered.span, unnumbered.prefix
+            free = number <= MAX_CLOZE_NUMBER
             answer = self._source.text[prefix.end : span.end - 2].strip()
             self._report(
                 Diagnostic(
@@ -331,8 +333,11 @@ class _Parser:
                     else "a cloze number is written with a c before it",
                     self._source,
                     span,
-                    f"write {{{{c{number}::{answer}}}}}; for literal braces write \\{{{{",
-                    fix=Edit(prefix, f"c{number}::"),
+                    f"write {{{{c{number}::{answer}}}}}; for literal braces write \\{{{{…\\}}}}"
+                    if free
+                    else f"no number up to {MAX_CLOZE_NUMBER} is left above those in use:"
+                    " choose one that this note never had",
+                    fix=Edit(prefix, f"c{number}::") if free else None,
                 )
             )
 
@@ -354,7 +359,7 @@ class _Parser:
             key=key,
             origin=was or key,
             span=draft.span,
-            has_id="id" in entries,
+            has_id="id" in entries or _names_id(draft.metadata),
             hint=tuple(fields.get(labels.HINT, ())),
             extra=tuple(fields.get(labels.EXTRA, ())),
             accept=tuple(fields.get(labels.ACCEPT, ())),
@@ -440,6 +445,14 @@ class _Parser:
         return None
 
 
+_ID = re.compile(r"(?:^|[;\n])\s*id\s*(?:$|[:;\n])", re.IGNORECASE)
+
+
+def _names_id(entries: Span | None) -> bool:
+    """Whether a metadata comment has an id that is no good: that is an error already."""
+    return entries is not None and _ID.search(entries.text) is not None
+
+
 def _words(entry: Entry) -> tuple[Word, ...]:
     source, start = entry.span.source, entry.value_span.start
     return tuple(
@@ -448,6 +461,8 @@ def _words(entry: Entry) -> tuple[Word, ...]:
     )
 
 
+_TAG = re.compile(r"</?([A-Za-z][A-Za-z0-9-]*)")
+_BLANK = " \t\n\u200b\u2060\ufeff"
 _VISIBLE = ("text", "text_special", "code_inline", "math_inline", "math_inline_double", "image")
 
 
@@ -458,8 +473,13 @@ def _visible(blocks: tuple[Block, ...] | list[Block]) -> bool:
             if token.type in ("fence", "math_block", "code_block") and token.content.strip():
                 return True
             for child in token.children or ():
-                if child.type in _VISIBLE and (child.content.strip() or child.type == "image"):
+                if child.type in _VISIBLE and (
+                    child.content.strip(_BLANK) or child.type == "image"
+                ):
                     return True
+                tag = _TAG.match(child.content) if child.type == "html_inline" else None
+                if tag and tag.group(1).lower() not in INLINE_TAGS:
+                    return True  # refused, which is said where it stands
                 if child.type in ("cloze_open", "braces_open"):
                     return True
     return False

@@ -82,12 +82,23 @@ class DecodingError(ValueError):
         self.found = found
 
 
+_MARKS = {
+    b"\xff\xfe\0\0": "UTF-32",
+    b"\0\0\xfe\xff": "UTF-32",
+    b"\xff\xfe": "UTF-16",
+    b"\xfe\xff": "UTF-16",
+}
+
+
 def decode(path: str, content: bytes) -> Source:
     """Turn the bytes of a file into a source: a BOM is dropped, CRLF and CR become LF.
 
     Raises DecodingError for anything but UTF-8, with the place of the first bad byte.
     """
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+    for mark, name in _MARKS.items():
+        if content.startswith(mark):
+            raise DecodingError(Source(path, ""), 0, name)
+    if content[:400].count(0) * 3 > len(content[:400]):
         raise DecodingError(Source(path, ""), 0, "UTF-16")
     try:
         text = content.decode("utf-8-sig")
