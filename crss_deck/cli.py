@@ -399,7 +399,7 @@ def main() -> None:
         code = UNUSABLE
     except SystemExit as error:
         # Click's own way to end when nobody reads the output any more.
-        unread = isinstance(sys.stdout, click.utils.PacifyFlushWrapper)
+        unread = type(sys.stdout).__name__ == "PacifyFlushWrapper"
         code = DONE if unread else error.code
     except (click.Abort, KeyboardInterrupt):
         code = INTERRUPTED
