@@ -406,17 +406,27 @@ def main() -> None:
     except BrokenPipeError:
         _abandon_output()
         code = DONE
-    except OSError as error:
+    except Exception as error:
+        code = UNUSABLE
+        _fail(error)
+    sys.exit(code or DONE)
+
+
+def _fail(error: Exception) -> None:
+    """Say why the command could not do its work; a fault of ours with all that helps to mend it."""
+    from crss_deck.apkg import PackageError
+    from crss_deck.compiler import ClockError
+
+    if isinstance(error, OSError):
         _complain(_explain(error))
         _abandon_output()
-        code = UNUSABLE
-    except Exception:
+    elif isinstance(error, PackageError | ClockError):
+        _complain(str(error))
+    else:
         import traceback
 
-        traceback.print_exc()
+        traceback.print_exception(error)
         _complain(f"a fault of crss-deck {__version__} itself: please report it, with these lines")
-        code = UNUSABLE
-    sys.exit(code or DONE)
 
 
 def _flush() -> None:
