@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from crss_deck import diagnostics as rules
 from crss_deck.diagnostics import Diagnostic, Edit, Related
-from crss_deck.folder import CHANGELOG, MANIFEST, SourceFolder
+from crss_deck.folder import CHANGELOG, LOCK, MANIFEST, SourceFolder
 from crss_deck.highlight import is_language
 from crss_deck.lowering import plain_text
 from crss_deck.manifest import Manifest
@@ -36,6 +36,7 @@ MAX_FINDINGS = 1000
 """Of one rule in one file: who has more has another kind of problem."""
 MAX_TOTAL_MEDIA = 250 * 1024 * 1024
 
+_CONFLICT = re.compile(r"^(?:<{7}|>{7}) .*", re.MULTILINE)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _INVISIBLE = re.compile("[\u200b\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
 
@@ -50,6 +51,21 @@ def control_characters(draft: Draft) -> Iterator[Diagnostic]:
                 source,
                 source.span(match.start(), match.end()),
                 "remove it",
+            )
+
+
+def merge_conflicts(draft: Draft) -> Iterator[Diagnostic]:
+    """Both sides of a merge would become notes, marks and all."""
+    for path, source in draft.folder.texts.items():
+        if path == LOCK:
+            continue
+        for match in islice(_CONFLICT.finditer(source.text), MAX_FINDINGS):
+            yield Diagnostic(
+                rules.MERGE_CONFLICT,
+                "a merge left its mark here",
+                source,
+                source.span(match.start(), match.end()),
+                "choose one of the two sides, and delete the lines <<<<<<<, ======= and >>>>>>>",
             )
 
 
@@ -170,9 +186,9 @@ def unknown_languages(draft: Draft) -> Iterator[Diagnostic]:
 
 def unused_files(draft: Draft) -> Iterator[Diagnostic]:
     """A notes file with a wrong ending, or an image nobody sees, would be missed in silence."""
-    used = set(draft.media.named)
-    if draft.manifest is not None:
-        used.add(draft.manifest.description)
+    if draft.manifest is None:
+        return  # what deck.toml names is not known
+    used = {*draft.media.named, draft.manifest.description}
     for path in draft.folder.files:
         if path not in used:
             yield Diagnostic(
@@ -187,7 +203,7 @@ def unused_files(draft: Draft) -> Iterator[Diagnostic]:
 def files_without_notes(draft: Draft) -> Iterator[Diagnostic]:
     """A notes file without a note is either empty or misunderstood; so is a deck."""
     for path, count in draft.notes_files.items():
-        if not count:
+        if not count and draft.manifest is not None:
             yield Diagnostic(
                 rules.FILE_WITHOUT_NOTES,
                 "the file holds no note",
@@ -256,6 +272,7 @@ def large_media(draft: Draft) -> Iterator[Diagnostic]:
 
 CHECKS: tuple[Callable[[Draft], Iterator[Diagnostic]], ...] = (
     control_characters,
+    merge_conflicts,
     invisible_characters,
     duplicate_keys,
     missing_ids,

@@ -21,7 +21,7 @@ from crss_deck.package import Package, content_digest
 from crss_deck.parser import TagUse, parse_notes
 from crss_deck.render import render_deck, with_version
 from crss_deck.source import Source, Span
-from crss_deck.suppression import suppress
+from crss_deck.suppression import suppress, without_echoes
 
 
 class Compilation(NamedTuple):
@@ -80,7 +80,7 @@ def compile_deck(folder: SourceFolder, *, clock: int | None = None) -> Compilati
         for diagnostic in check(draft):
             found.add(diagnostic)
     commons = [note.common for note in notes]
-    kept = suppress(found.all, commons, manifest, folder.texts.get(MANIFEST))
+    kept = suppress(without_echoes(found.all), commons, manifest, folder.texts.get(MANIFEST))
     compilation = Compilation(tuple(sorted(kept, key=sort_key)))
     if manifest is None or compilation.errors:
         return compilation

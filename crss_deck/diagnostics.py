@@ -103,6 +103,7 @@ CHANGED_KIND = _rule("changed-kind", "a released note became one of the other ki
 
 # Files and characters
 INVALID_ENCODING = _rule("invalid-encoding", "a file is not UTF-8 text")
+MERGE_CONFLICT = _rule("merge-conflict", "a merge left its marks in a file")
 CONTROL_CHARACTER = _rule("control-character", "a control character stands in the text")
 INVISIBLE_CHARACTER = _rule(
     "invisible-character", "a character that nobody sees changes the text", Severity.WARNING
@@ -171,6 +172,7 @@ TYPE_IN_ANSWER = _rule("type-in-answer", "it is not clear what the learner shoul
 # Markup that would swallow text, or that another program reads differently
 UNCLOSED_FENCE = _rule("unclosed-fence", "a code fence is not closed")
 UNCLOSED_COMMENT = _rule("unclosed-comment", "a comment is not closed")
+BROKEN_COMMENT = _rule("broken-comment", "metadata stands in what is no comment")
 NESTED_COMMENT = _rule("nested-comment", "a comment holds the start of another")
 TEXT_AFTER_COMMENT = _rule("text-after-comment", "text behind a comment would be lost")
 UNCLOSED_MATH = _rule("unclosed-math", "a formula is not closed")
@@ -181,6 +183,7 @@ UNBALANCED_HTML = _rule("unbalanced-html", "an HTML tag is not opened and closed
 FOOTNOTE = _rule("footnote", "footnotes are not part of the language")
 UNUSED_LINK_DEFINITION = _rule("unused-link-definition", "a link definition is not used")
 NUMBER_IN_PARAGRAPH = _rule("number-in-paragraph", "a numbered line in a paragraph starts no list")
+TYPED_BULLET = _rule("typed-bullet", "typed bullets make no list", Severity.WARNING)
 EXTRA_CELL = _rule("extra-cell", "a table row has more cells than its table has columns")
 NESTING_TOO_DEEP = _rule("nesting-too-deep", "lists or quotes are nested too deep")
 FOREIGN_SYNTAX = _rule("foreign-syntax", "syntax of another Markdown dialect or of Anki")
@@ -201,6 +204,7 @@ UNKNOWN_LANGUAGE = _rule(
 )
 LINK_TARGET = _rule("link-target", "a link leads nowhere a learner can go")
 IMAGE_WITHOUT_ALT = _rule("image-without-alt", "an image has no text for those who cannot see it")
+BROKEN_LINK = _rule("broken-link", "something is almost a link or an image")
 MISSING_MEDIA = _rule("missing-media", "a media file is not there")
 OUTSIDE_MEDIA = _rule("outside-media", "a media file is not inside the source folder")
 REMOTE_MEDIA = _rule("remote-media", "an image or sound would be fetched from elsewhere")

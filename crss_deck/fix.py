@@ -8,14 +8,13 @@ from __future__ import annotations
 import os
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from difflib import unified_diff
 from pathlib import Path
 from typing import NamedTuple
 
-from crss_deck import diagnostics as rules
 from crss_deck.compiler import Compilation, compile_deck
-from crss_deck.diagnostics import Diagnostic, Edit, Severity
+from crss_deck.diagnostics import Diagnostic, Edit
 from crss_deck.folder import SourceFolder, read_deck
 from crss_deck.output import replace_files
 from crss_deck.source import decode
@@ -92,41 +91,13 @@ def _errors(result: Compilation) -> Counter[str]:
     return Counter(error.rule.name for error in result.errors if error.fix is None)
 
 
-def _ready(diagnostics: Iterable[Diagnostic]) -> Iterator[Edit]:
-    """The changes to make now.
-
-    A note with errors of its own gets no id yet: mending them may change where it ends. Nor does
-    any in a file with metadata out of place, which may hold the id that was meant.
-    """
-    diagnostics = list(diagnostics)
-    astray = {d.source.path for d in diagnostics if d.rule is rules.MISPLACED_METADATA}
-    errors: dict[str, list[int]] = {}
-    for diagnostic in diagnostics:
-        if (
-            diagnostic.fix is None
-            and diagnostic.rule.severity is Severity.ERROR
-            and diagnostic.span
-        ):
-            errors.setdefault(diagnostic.source.path, []).append(diagnostic.span.start)
-    for diagnostic in diagnostics:
-        if diagnostic.fix is None:
-            continue
-        if diagnostic.rule is rules.MISSING_ID and diagnostic.source.path in astray:
-            continue
-        if diagnostic.rule is rules.MISSING_ID and diagnostic.span is not None:
-            starts = errors.get(diagnostic.source.path, [])
-            first = bisect_left(starts, diagnostic.span.start)
-            if first < len(starts) and starts[first] <= diagnostic.fix.span.end:
-                continue
-        yield diagnostic.fix
-
-
 def _changes(
     root: Path, folder: SourceFolder, diagnostics: Iterable[Diagnostic]
 ) -> list[FileChange]:
     edits: dict[str, list[Edit]] = {}
-    for edit in _ready(diagnostics):
-        edits.setdefault(edit.span.source.path, []).append(edit)
+    for diagnostic in diagnostics:
+        if diagnostic.fix is not None:
+            edits.setdefault(diagnostic.source.path, []).append(diagnostic.fix)
     changes = []
     for relative, source in folder.texts.items():
         if source.path not in edits:

@@ -85,14 +85,19 @@ class _Frame(NamedTuple):
 
 _NEAR_CLOZE = re.compile(
     r"\{\{\s*(?:[cC]\s*[0-9]+\s*(?=\}\})"
+    r"|[cC][lI|]\s*::"
     r"|(?:[cC]\s*[0-9]*|[0-9]+\s*(?=::?)|cloze)[\s,0-9]*:{1,2})"
+)
+_HALF_CLOZE = re.compile(r"(?:\{|｛+|\[+)[cC][0-9]{1,3}\Z")
+_LOOSE_LINK = re.compile(
+    r"!\[[^\[\]\n]*\] ?\([^()\n]*\)|\[[^\[\]\n]+\] ?\((?:https?:|mailto:|www\.)[^()\n]*\)"
 )
 _CLOZE_TEXT = re.compile(r"\{\{c[0-9]+::")
 _NUMBER = re.compile(r"([0-9]{1,9})::")
 _TEMPLATE = re.compile(r"\s*(?:[#/^!]|[A-Za-z-]+:(?!:))")
 _TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9-]*)\s*(/?)>\Z")
 _COMMENT = re.compile(r"<!--.*?-->|</?[a-zA-Z]+\s*/?>", re.DOTALL)
-_WIKI = re.compile(r"\[\[[^\[\]\n]+\]\]")
+_WIKI = re.compile(r"!?\[\[[^\[\]\n]+\]\]")
 _FOOTNOTE = re.compile(r"\[\^[^\]\s]+\]")
 _TILDE = re.compile(r"(?<!~)~(?=[^\s~])[^~\n]*(?:(?<=\w)~(?!~)|(?<=[^\s~\w])~(?![~\w]))")
 _LATEX = re.compile(r"\[/?latex\]|\[/?\${1,2}\]", re.IGNORECASE)
@@ -210,11 +215,27 @@ class InlineChecker:
 
     def _brackets(self, token: Token, content: str) -> None:
         for match in _WIKI.finditer(content):
+            picture = match.group().startswith("!")
+            inner = match.group().strip("![]").partition("|")[0]
             self._say(
                 rules.FOREIGN_SYNTAX,
-                "a wiki link leads nowhere on a card",
+                "an embedded wiki link shows nothing on a card"
+                if picture
+                else "a wiki link leads nowhere on a card",
                 self._within(token, match),
-                r"write the words alone, or \[[ for literal brackets",
+                f"write ![what it shows]({_as_address(inner)})"
+                if picture
+                else r"write the words alone, or \[[ for literal brackets",
+            )
+        for match in _LOOSE_LINK.finditer(content):
+            text, _, address = match.group()[:-1].partition("(")
+            self._say(
+                rules.BROKEN_LINK,
+                "this is no image, so its source would stand on the card"
+                if text.startswith("!")
+                else "this is no link, so its source would stand on the card",
+                self._within(token, match),
+                f"write {text.rstrip()}({_as_address(address)})",
             )
         for match in _FOOTNOTE.finditer(content):
             self._say(
@@ -337,6 +358,18 @@ class InlineChecker:
             return
         token.type = "text"
         self._fill()
+        before = self._children[self._index - 1] if self._index else None
+        near = _HALF_CLOZE.search(before.content) if before and before.type == "text" else None
+        escaped = self._index > 1 and self._children[self._index - 2].type == "text_special"
+        if near and before and not (escaped and near.start() == 0):
+            start = self._places(before.meta["at"][0] + near.start())
+            self._say(
+                rules.MISSPELT_CLOZE,
+                f"`{near.group()}::` does not open a cloze",
+                Span(self._source, start, self._span(token).end),
+                f"write {{{{c1::answer}}}} with two braces; \\{near.group()[0]} for a literal one",
+            )
+            self._skip_close()
 
     def _close(self, token: Token) -> None:
         start, end = token.meta["at"]
@@ -347,7 +380,7 @@ class InlineChecker:
                 rules.BRACE_RUN,
                 f"{count} closing braces in a row: it is not clear which close a cloze",
                 self._span(token),
-                r"write \} for each literal brace",
+                r"remove the one too many, or write \} for each literal brace",
             )
         elif not depth and self._place == "alt":
             token.type = "text"
@@ -427,7 +460,7 @@ class InlineChecker:
                 rules.BRACE_RUN,
                 f"{end - start} opening braces in a row: it is not clear which open a cloze",
                 span,
-                r"write \{ for each literal brace",
+                r"remove the one too many, or write \{ for each literal brace",
             )
             return
         partner = self._skip_close()
@@ -728,6 +761,12 @@ def _name(token: Token) -> str:
         "link_open": "a link",
     }
     return names.get(token.type) or f"`{token.content}`"
+
+
+def _as_address(text: str) -> str:
+    """An address as Markdown wants it: between < and > if it has blanks."""
+    text = text.strip().strip("<>")
+    return f"<{text}>" if " " in text else text
 
 
 def _tag_name(token: Token) -> str:

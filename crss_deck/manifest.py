@@ -150,12 +150,14 @@ class _Reader:
             self._value(
                 "id",
                 f"lower-case words joined by hyphens, at most {MAX_KEY_LENGTH} characters",
-                'id = "my-deck-k3v9qx"',
+                f'id = "{_slug(deck_id) or "my-deck-k3v9qx"}"',
             )
         manifest = Manifest(
             id=deck_id,
             name=self._name(table),
-            version=self._matching(table, "version", VERSION, "three numbers", '"1.0.0"'),
+            version=self._matching(
+                table, "version", VERSION, "three numbers", f'"{_three(table.get("version"))}"'
+            ),
             tag_root=self._matching(table, "tag_root", TAG, "a tag", '"MyDeck"') or deck_id,
             language=self._matching(table, "language", _LANGUAGE, "a language tag", '"en-US"')
             or "en",
@@ -202,11 +204,16 @@ class _Reader:
             offset = self._source.line_starts[line - 1] + column - 1
         offset = max(0, min(offset, end))
         span = self._source.span(offset, min(offset + 1, max(offset, end)))
+        shown = self._source.line(self._source.location(offset).line)
+        if any(char in shown for char in "“”„‘’"):
+            text = "curly quotes are no quotes"
+        elif "illegal character" in text.lower() and "\\n" in text:
+            text = "the closing quote is missing"
         self._say(
             rules.MANIFEST_SYNTAX,
             f"this is not TOML: {text[:1].lower()}{text[1:]}",
             span,
-            'a line of deck.toml reads key = "value"',
+            'a line of deck.toml reads key = "value", with straight quotes',
         )
 
     # -- values
@@ -323,6 +330,17 @@ def deck_name_problem(name: str) -> str:
     if name.lower() == "default":
         return "another name than Anki's own Default"
     return ""
+
+
+def _three(version: object) -> str:
+    """A version of three numbers that begins as the given one."""
+    numbers = re.findall(r"\d+", version) if isinstance(version, str) else []
+    padded = [*numbers, "0", "0"] if numbers else ["1", "0", "0"]
+    return ".".join(str(int(number[:6])) for number in padded[:3])
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:MAX_KEY_LENGTH].strip("-")
 
 
 def _example(key: str) -> str:

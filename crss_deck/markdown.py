@@ -97,6 +97,9 @@ _ATX = re.compile(r"#{1,6}[ \t]*")
 _CONTAINER = re.compile(r"[ \t>]*(?:(?:[-+*]|[0-9]{1,9}[.)])[ \t]+[ \t>]*)*")
 _BLOCK_START = re.compile(r"(?:[-+*][ \t]+\S|[0-9]{1,9}[.)][ \t]+\S|>|`{3}|~{3}|\|)")
 _NUMBERED = re.compile(r"([0-9]{1,9})[.)][ \t]+\S")
+_SPOILT_COMMENT = re.compile(
+    r"[<‹«]\s*[!—–-][!—–\s-]*(?:id|was|tags|claims|allow|reversed|type-in)\b", re.IGNORECASE
+)
 _ALERT = re.compile(r"\[!\w+\]")
 _TASK = re.compile(r"\[[ xX]\](?=\s|\Z)")
 
@@ -346,7 +349,9 @@ class _Reader:
         span = self._source.span(offset, end)
         return Diagnostic(
             rules.MISSPELT_LABEL,
-            f"`{written}` is almost the label `{mark.name}:`: {mark.fault}",
+            f"`{written}` is a label only with a space behind it"
+            if written == f"{mark.name}:"
+            else f"`{written}` is almost the label `{mark.name}:`: {mark.fault}",
             self._source,
             span,
             f"write `{mark.name}: ` for the field; for text, write {colon[:-1]}\\{colon[-1]}"
@@ -401,6 +406,7 @@ class _Reader:
     ) -> None:
         position = 0
         for line in content.split("\n"):
+            self._almost_structure(line, places, position)
             mark = read_label(line.lstrip())
             start = position
             position += len(line) + 1
@@ -422,6 +428,28 @@ class _Reader:
                 self._misplaced(mark, offset, place or "behind a blank: it must be at column 1")
             if place == "in a table row":
                 return
+
+    def _almost_structure(self, line: str, places: Places, position: int) -> None:
+        """A comment spoilt by an editor's dashes, or a bullet that Markdown does not know."""
+        text = line.lstrip()
+        offset = places(position + len(line) - len(text))
+        if _SPOILT_COMMENT.match(text):
+            self._say(
+                rules.BROKEN_COMMENT,
+                "this is no comment, so its text would stand on the card",
+                offset,
+                offset + len(text.rstrip()),
+                "write <!-- before it and --> behind it, with plain hyphens",
+            )
+        elif text[:1] in "•◦‣⁃▪●" and text[1:2] in (" ", "\t"):
+            self._say(
+                rules.TYPED_BULLET,
+                f"`{text[0]}` makes no list: the lines run together",
+                offset,
+                offset + 1,
+                f"write - for an item of a list, with a blank line above it;"
+                f" allow it if {text[0]} is meant",
+            )
 
     def _reserved(self, mark: LabelMark, offset: int) -> None:
         self._say(
@@ -637,17 +665,17 @@ class _Reader:
             )
             return None
         end = close + 3
-        self._hidden_labels(first + 1, behind, "inside a comment")
         inner = self._source.text.find("<!--", start + 4, close)
         if inner >= 0:
             self._say(
                 rules.NESTED_COMMENT,
-                "the comment holds the start of another: where does it end?",
-                inner,
-                inner + 4,
-                "close the first comment with --> before the second begins",
+                "the comment does not end before the next one begins, and swallows all between",
+                start,
+                start + 4,
+                "end it with --> where it should end",
             )
             return None
+        self._hidden_labels(first + 1, behind, "inside a comment")
         if self._source.text[end : block.end].strip():
             rest = self._source.text[end : block.end]
             self._say(

@@ -46,6 +46,7 @@ def read_metadata(metadata: Metadata, report: Callable[[Diagnostic], None]) -> l
         match = _ENTRY.fullmatch(text)
         key = match.group("key") if match else text
         if match is None or key not in METADATA_KEYS:
+            is_tag = match is not None and (match.group("value") or "").startswith(":")
             near, key_span = (
                 nearest(key.lower(), METADATA_KEYS),
                 source.span(begin, begin + len(key)),
@@ -56,9 +57,11 @@ def read_metadata(metadata: Metadata, report: Callable[[Diagnostic], None]) -> l
                     f"`{key}` is no metadata entry",
                     source,
                     key_span,
-                    suggestion(key.lower(), METADATA_KEYS)
+                    "tags are separated by blanks: tags: a::b c::d"
+                    if is_tag
+                    else suggestion(key.lower(), METADATA_KEYS)
                     or "known are " + ", ".join(METADATA_KEYS),
-                    fix=Edit(key_span, near) if near else None,
+                    fix=Edit(key_span, near) if near and not is_tag else None,
                 )
             )
             continue

@@ -32,6 +32,7 @@ MAX_FIELD_LENGTH = 100_000
 
 _OPENING = (labels.QUESTION, labels.CLOZE)
 _BACK = (labels.HINT, labels.EXTRA, labels.ACCEPT, labels.SOURCE)
+_JOINED_ENTRY = re.compile(r"[\s,]+((?:id|was|tags|claims|allow|reversed|type-in)\b:?)")
 _CLAIM = re.compile(r"[A-Za-z0-9]+(?:[-._][A-Za-z0-9]+)*")
 _ALLOW = re.compile(r"[a-z-]+\s*\(([^)]*)\)")
 
@@ -94,6 +95,8 @@ class _Parser:
         self._report = report
         self._draft: _Draft | None = None
         self._ended_by = ""
+        self._orphan = False
+        """Whether a label without a note was reported, until the next note begins."""
         self._path: list[Heading] = []
         self.notes: list[Note] = []
         self.tags: list[TagUse] = []
@@ -129,11 +132,15 @@ class _Parser:
             if lost:
                 return
         if name in _OPENING:
+            self._orphan = False
             self.end_note("the next note")
             self._draft = _Draft(name, label.span, bare=False)
             return
         draft = self._draft
+        if draft is None and self._orphan:
+            return  # one for all labels of the note that is not there
         if draft is None:
+            self._orphan = True
             ended = (
                 f": {self._ended_by} ended the note above" if self.notes and self._ended_by else ""
             )
@@ -175,6 +182,7 @@ class _Parser:
             if block.cloze_mark is not None and draft.current != labels.CLOZE:
                 self._stray(block, block.cloze_mark, draft)
         elif block.cloze_mark is not None:
+            self._orphan = False
             self.end_note("the next note")
             self._draft = _Draft(labels.CLOZE, block.span, bare=True)
             self._draft.fields[labels.CLOZE].append(block)
@@ -195,7 +203,10 @@ class _Parser:
             rules.STRAY_CLOZE,
             f"a cloze in the field `{draft.current}:` hides nothing",
             mark,
-            "close the note above with its comment or `---`, or open a cloze note with `C:`",
+            "leave out the braces: the answer is hidden anyway; for a cloze note close the"
+            " note above with its comment or `---`, or open one with `C:`"
+            if draft.current == labels.ANSWER
+            else "close the note above with its comment or `---`, or open a cloze note with `C:`",
             Related(draft.labels[draft.current], "the field begins here"),
         )
 
@@ -385,6 +396,16 @@ class _Parser:
         key = entry.value
         if KEY.fullmatch(key) and len(key) <= MAX_KEY_LENGTH:
             return key
+        joined = _JOINED_ENTRY.search(key)
+        if joined:
+            start = entry.value_span.start + joined.start(1)
+            self._say(
+                rules.INVALID_KEY,
+                f"a `;` is missing before `{joined.group(1)}`",
+                self._source.span(start, start + len(joined.group(1))),
+                f"write {entry.key}: {key[: joined.start()]}; {joined.group(1)}…",
+            )
+            return ""
         slug = re.sub(r"[^a-z0-9]+", "-", key.lower()).strip("-")[:MAX_KEY_LENGTH].strip("-")
         self._say(
             rules.INVALID_KEY,
@@ -403,13 +424,16 @@ class _Parser:
                 good.append(tag)
                 self.tags.append(TagUse(tag, word.span))
             else:
-                better = re.sub(r"[^\w-]+", "-", tag).strip("-")[:MAX_TAG_LENGTH]
+                parts = re.split(r":+|/+", tag.strip("#,;\"'[]"))
+                better = "::".join(
+                    filter(None, (re.sub(r"[^\w.-]+", "-", part).strip("-.") for part in parts))
+                )[:MAX_TAG_LENGTH]
                 self._say(
                     rules.INVALID_TAG,
                     f"`{tag}` is no tag: letters, digits, `_`, `-` and single dots,"
                     f" parts joined by `::`, at most {MAX_TAG_LENGTH} characters",
                     word.span,
-                    f"write {better or 'topic'}",
+                    f"write {better or 'topic'}; blanks separate tags under a note",
                 )
         return tuple(good)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 
 from crss_deck import diagnostics as rules
@@ -50,6 +50,45 @@ def suppress(
             if use.name not in used
         ]
     return kept
+
+
+def without_echoes(found: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """Leave out warnings that an error nearby explains, and whose advice would hide it.
+
+    A note with an error gets no id yet: mending it may change where the note ends, or bring the id
+    to light. Nor does any in a file with metadata out of place. A file that a broken reference
+    seems to mean is not called unused.
+    """
+    found = list(found)
+    astray = {d.source.path for d in found if d.rule is rules.MISPLACED_METADATA}
+    errors: dict[str, list[int]] = {}
+    references = ""
+    for diagnostic in found:
+        if diagnostic.span is None or diagnostic.rule.severity is not Severity.ERROR:
+            continue
+        if diagnostic.fix is None:
+            errors.setdefault(diagnostic.source.path, []).append(diagnostic.span.start)
+        if diagnostic.rule in _REFERENCES:
+            references += diagnostic.span.text.lower() + "\n"
+    for starts in errors.values():
+        starts.sort()
+    kept = []
+    for diagnostic in found:
+        if diagnostic.rule is rules.MISSING_ID and diagnostic.span and diagnostic.fix:
+            starts = errors.get(diagnostic.source.path, [])
+            first = bisect_left(starts, diagnostic.span.start)
+            inside = first < len(starts) and starts[first] <= diagnostic.fix.span.end
+            if inside or diagnostic.source.path in astray:
+                continue
+        if diagnostic.rule is rules.UNUSED_FILE:
+            name = diagnostic.source.path.rpartition("/")[2].lower()
+            if name in references:
+                continue
+        kept.append(diagnostic)
+    return kept
+
+
+_REFERENCES = (rules.MISSING_MEDIA, rules.FOREIGN_SYNTAX, rules.BROKEN_LINK)
 
 
 class _Allowing:
