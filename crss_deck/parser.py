@@ -199,14 +199,13 @@ class _Parser:
             )
         if any(unnumbered.span == mark for unnumbered in block.unnumbered):
             return
+        answer = draft.current == labels.ANSWER
         self._say(
             rules.STRAY_CLOZE,
             f"a cloze in the field `{draft.current}:` hides nothing",
             mark,
-            "leave out the braces: the answer is hidden anyway; for a cloze note close the"
-            " note above with its comment or `---`, or open one with `C:`"
-            if draft.current == labels.ANSWER
-            else "close the note above with its comment or `---`, or open a cloze note with `C:`",
+            ("leave out the braces, since the answer is hidden anyway; or " * answer)
+            + "close the note with its comment or `---`, or open a cloze note with `C:`",
             Related(draft.labels[draft.current], "the field begins here"),
         )
 

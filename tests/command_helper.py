@@ -10,7 +10,7 @@ from pathlib import Path
 
 import crss_deck
 
-CLOCK = 1_800_000_000
+CLOCK = 1_700_000_000
 
 
 def environment(**changes: str) -> dict[str, str]:

@@ -1,0 +1,586 @@
+"""The command as people and scripts meet it: what it prints where, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from command_helper import crss_deck_command, environment, run
+from deck_helper import DECK_TOML
+
+import crss_deck
+
+GOOD = "Q: a\n\nA: b\n<!-- id: one -->\n\n{{c1::c}} and {{c2::d}}\n<!-- id: two -->\n"
+DRAFT = "Q: a\n\nA: b\n"
+RUN_ON = "Q: a\nA: b\n<!-- id: one -->\n"
+FAULTY = "Q: a\n\nA: b\n\nHnit: c\n<!-- id: one -->\n"
+posix_only = pytest.mark.skipif(os.name == "nt", reason="signals, terminals and locales of POSIX")
+
+
+def deck(folder: Path, notes: str, manifest: str = DECK_TOML, name: str = "source") -> Path:
+    """A deck with one notes file, in the folder `source` of a folder; that folder."""
+    (folder / name).mkdir(parents=True)
+    (folder / name / "deck.toml").write_text(manifest, encoding="utf-8")
+    (folder / name / "notes.md").write_text(notes, encoding="utf-8", newline="\n")
+    return folder
+
+
+FULL = """\
+error[misspelt-label]: `Hnit:` is almost the label `Hint:`: it is one letter away from a label
+ --> source/notes.md:5:1
+  |
+5 | Hnit: c
+  | ^^^^^
+help: write `Hint: ` for the field; for text, write Hnit\\:
+
+"""
+CONCISE = (
+    "source/notes.md:5:1: error[misspelt-label] `Hnit:` is almost the label `Hint:`:"
+    " it is one letter away from a label\n"
+)
+
+
+# ------------------------------------------------------------------ build
+
+
+def test_build_prints_the_path_and_nothing_else(tmp_path: Path) -> None:
+    """A script gets the path of the package on stdout; a person a line about it on stderr."""
+    done = run("build", cwd=deck(tmp_path, GOOD))
+    path = Path("build") / "spec-deck-1.0.0+draft.apkg"
+    assert done.returncode == 0
+    assert done.stdout == f"{path}\n"
+    assert re.fullmatch(r"built 1\.0\.0\+draft\.[0-9a-f]{8}: 2 notes, 3 cards\n", done.stderr)
+    assert (tmp_path / path).is_file()
+
+
+def test_build_takes_a_source_and_an_output_folder(tmp_path: Path) -> None:
+    """SOURCE and -o name the folders; the path printed begins as the output folder was given."""
+    deck(tmp_path, GOOD, name="my deck")
+    for option in ("-o", "--output"):
+        done = run("build", "my deck", option, "out/of here", cwd=tmp_path)
+        assert done.returncode == 0
+        assert Path(done.stdout.rstrip("\n")).parent == Path("out/of here")
+    absolute = run("build", str(tmp_path / "my deck"), "-o", str(tmp_path / "abs"), cwd=tmp_path)
+    assert Path(absolute.stdout.rstrip("\n")).is_absolute()
+
+
+def test_a_quiet_build_prints_only_the_path(tmp_path: Path) -> None:
+    """With -q neither warnings nor the summary are shown."""
+    done = run("build", "-q", cwd=deck(tmp_path, DRAFT))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith(".apkg\n")
+    assert done.stdout.count("\n") == 1
+
+
+def test_a_build_with_warnings_is_done(tmp_path: Path) -> None:
+    """Warnings are shown on stderr, and the package is built."""
+    done = run("build", cwd=deck(tmp_path, DRAFT))
+    assert done.returncode == 0
+    assert done.stdout.count("\n") == 1
+    assert done.stderr.startswith("warning[missing-id]: ")
+    assert "\n1 warning\n" in done.stderr
+
+
+def test_a_build_with_errors_writes_nothing(tmp_path: Path) -> None:
+    """Errors are shown on stderr, stdout stays empty, and no folder is made; exit 1."""
+    done = run("build", cwd=deck(tmp_path, FAULTY))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"{FULL}1 error\n"
+    assert not (tmp_path / "build").exists()
+
+
+def test_one_source_builds_the_same_bytes_again(tmp_path: Path) -> None:
+    """SOURCE_DATE_EPOCH stands for the clock, so a second build changes nothing."""
+    deck(tmp_path, GOOD)
+    contents = []
+    for _ in range(2):
+        run("build", cwd=tmp_path)
+        contents.append({path.name: path.read_bytes() for path in (tmp_path / "build").iterdir()})
+    assert len(contents[0]) == 3
+    assert contents[0] == contents[1]
+
+
+# ------------------------------------------------------------------ check
+
+
+def test_check_of_a_good_deck(tmp_path: Path) -> None:
+    """Nothing found: nothing on stdout, one line on stderr, exit 0, nothing written."""
+    done = run("check", cwd=deck(tmp_path, GOOD))
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr == "2 notes, 3 cards, no faults\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["source"]
+
+
+def test_check_shows_findings_on_stdout(tmp_path: Path) -> None:
+    """Findings go to stdout in full, the count to stderr; exit 1."""
+    done = run("check", cwd=deck(tmp_path, FAULTY))
+    assert (done.returncode, done.stdout, done.stderr) == (1, FULL, "1 error\n")
+
+
+def test_check_concise(tmp_path: Path) -> None:
+    """One line for each finding, for editors."""
+    done = run("check", "--output-format", "concise", cwd=deck(tmp_path, FAULTY))
+    assert (done.returncode, done.stdout, done.stderr) == (1, CONCISE, "1 error\n")
+
+
+def test_paths_are_shown_from_where_one_stands(tmp_path: Path) -> None:
+    """A path in a finding can be opened as it is printed."""
+    deck(tmp_path, FAULTY, name="a/b")
+    for source, cwd, shown in (
+        ("a/b", tmp_path, "a/b/notes.md"),
+        ("b", tmp_path / "a", "b/notes.md"),
+        (".", tmp_path / "a" / "b", "notes.md"),
+        ("../b/", tmp_path / "a" / "b", "../b/notes.md"),
+    ):
+        done = run("check", source, "--output-format", "concise", cwd=cwd)
+        assert done.stdout.startswith(f"{shown}:5:1: ")
+
+
+@pytest.mark.parametrize(
+    ("notes", "options", "code", "shown"),
+    [
+        (DRAFT, [], 0, "warning[missing-id]"),
+        (DRAFT, ["--strict"], 1, "warning[missing-id]"),
+        (DRAFT, ["-q"], 0, ""),
+        (DRAFT, ["--quiet", "--strict"], 1, ""),
+        (FAULTY, ["-q"], 1, "error[misspelt-label]"),
+        (RUN_ON, [], 0, ""),
+        (RUN_ON, ["--strict"], 0, ""),
+        (RUN_ON, ["-v"], 0, "info[run-on-labels]"),
+        (RUN_ON, ["--verbose", "--strict"], 0, "info[run-on-labels]"),
+        (RUN_ON, ["-v", "-q"], 0, ""),
+    ],
+)
+def test_how_much_is_said(
+    notes: str, options: list[str], code: int, shown: str, tmp_path: Path
+) -> None:
+    """Warnings fail with --strict, infos never; -q shows errors only, -v infos too."""
+    done = run("check", *options, cwd=deck(tmp_path, notes))
+    assert done.returncode == code
+    assert done.stdout.partition(":")[0] == shown
+    if {"-q", "--quiet"} & set(options):
+        assert done.stderr == ""
+
+
+def test_build_is_never_strict(tmp_path: Path) -> None:
+    """`build` has no --strict; what it does not offer is a usage error."""
+    done = run("build", "--strict", cwd=deck(tmp_path, GOOD))
+    assert done.returncode == 2
+    assert "No such option" in done.stderr
+
+
+# ------------------------------------------------------------------ wrong use
+
+
+@pytest.mark.parametrize("command", ["build", "check"])
+def test_a_source_that_is_not_there(command: str, tmp_path: Path) -> None:
+    """One line says what is missing, without a traceback; exit 2."""
+    done = run(command, "nowhere", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "error: nowhere: no such folder\n"
+
+
+@pytest.mark.parametrize("command", ["build", "check"])
+def test_a_source_without_deck_toml(command: str, tmp_path: Path) -> None:
+    """One line says that this is no deck; exit 2."""
+    (tmp_path / "source").mkdir()
+    done = run(command, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch(r"error: source: there is no deck\.toml.*\n", done.stderr)
+
+
+@pytest.mark.parametrize("command", ["build", "check"])
+@pytest.mark.parametrize(
+    ("manifest", "rule"),
+    [
+        (DECK_TOML + "x = [", "manifest-syntax"),
+        (DECK_TOML + 'nmae = "x"\n', "manifest-key"),
+        (DECK_TOML.replace("format = 1", "format = 2"), "manifest-value"),
+        ("", "manifest-key"),
+    ],
+)
+def test_a_wrong_deck_toml(command: str, manifest: str, rule: str, tmp_path: Path) -> None:
+    """A fault in deck.toml means that nothing can be done at all; exit 2."""
+    done = run(command, cwd=deck(tmp_path, GOOD, manifest))
+    assert done.returncode == 2
+    assert f"error[{rule}]" in (done.stderr if command == "build" else done.stdout)
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["biuld"], "Did you mean 'build'?"),
+        (["chekc", "source"], "Did you mean 'check'?"),
+        (["build", "--otput", "x"], "--output"),
+        (["check", "--srtict"], "--strict"),
+        (["xyzzy"], "No such command 'xyzzy'."),
+        (["check", "--output-format", "conscise"], "concise"),
+        (["check", "--color", "sometimes"], "auto"),
+        (["check", "source", "another"], "unexpected extra argument"),
+        (["build", "-o"], "requires an argument"),
+        (["--verison"], "--version"),
+    ],
+)
+def test_a_misspelt_command_line(arguments: list[str], said: str, tmp_path: Path) -> None:
+    """Wrong use is exit 2, with what was probably meant, on stderr."""
+    done = run(*arguments, cwd=deck(tmp_path, GOOD))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(("Usage: ", "Error: "))
+    assert said in done.stderr
+
+
+EPOCHS = [
+    "",
+    "x",
+    "-1",
+    "1.5",
+    "0",
+    "1",
+    " 2",
+    "2 ",
+    "1e9",
+    "0x10",
+    "1_000",
+    "４２",
+    "٤٢",
+    "99999999999",
+    "9" * 5000,
+]
+
+
+@pytest.mark.parametrize("command", ["build", "check"])
+@pytest.mark.parametrize("epoch", EPOCHS, ids=lambda epoch: repr(epoch[:12]))
+def test_a_bad_source_date_epoch(command: str, epoch: str, tmp_path: Path) -> None:
+    """A clock that is no number of seconds, or no possible one, is wrong use; exit 2."""
+    env = {**environment(), "SOURCE_DATE_EPOCH": epoch}
+    done = run(command, cwd=deck(tmp_path, GOOD), env=env)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "SOURCE_DATE_EPOCH" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "build").exists()
+
+
+@pytest.mark.parametrize("epoch", ["2", "1234567890", "01234567890"])
+def test_a_good_source_date_epoch(epoch: str, tmp_path: Path) -> None:
+    """The record has the date of the second before the one given."""
+    done = run("build", cwd=deck(tmp_path, GOOD), env=environment(SOURCE_DATE_EPOCH=epoch))
+    assert done.returncode == 0
+    record = (tmp_path / done.stdout.rstrip("\n")).with_suffix(".json").read_text(encoding="utf-8")
+    date = "1970-01-01T00:00:01Z" if epoch == "2" else "2009-02-13T23:31:29Z"
+    assert f'"date": "{date}"' in record
+
+
+def test_without_an_epoch_the_clock_counts(tmp_path: Path) -> None:
+    """The date of a build is the clock's, less a second."""
+    done = run("build", cwd=deck(tmp_path, GOOD), env=environment(SOURCE_DATE_EPOCH=""))
+    package = crss_deck.read_apkg(tmp_path / done.stdout.rstrip("\n"))
+    written = (tmp_path / "build" / "SHA256SUMS").stat().st_mtime
+    assert written - 60 < package.stamp < written
+
+
+# ------------------------------------------------------------------ help and version
+
+
+def test_version(tmp_path: Path) -> None:
+    """The version of the library, on stdout."""
+    done = run("--version", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"crss-deck {crss_deck.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    "arguments", [["-h"], ["--help"], ["build", "-h"], ["build", "--help"], ["check", "-h"]]
+)
+def test_help(arguments: list[str], tmp_path: Path) -> None:
+    """Help comes on stdout; every option of it has a word of explanation."""
+    done = run(*arguments, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("Usage: ")
+    options = done.stdout.partition("Options:\n")[2].partition("\n\n")[0]
+    assert re.findall(r"^  -.*\S$", options, re.MULTILINE)
+    assert not re.findall(r"^  -[^ ]*(?: [A-Z-]+)?$(?!\n {10})", options, re.MULTILINE)
+
+
+def test_no_command_shows_help(tmp_path: Path) -> None:
+    """Alone, the command shows what it can do, and that it did nothing; exit 2."""
+    done = run(cwd=tmp_path)
+    assert done.returncode == 2
+    assert "build" in done.stdout + done.stderr
+    assert "check" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--version"], ["--help"], ["build", "--help"], ["check", "-h"], ["biuld"]]
+)
+def test_little_is_imported_for_help(arguments: list[str], tmp_path: Path) -> None:
+    """Help and version wait for no Markdown parser, database or YAML."""
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "crss_deck", *arguments],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    imported = {
+        line.rpartition("|")[2].strip().partition(".")[0]
+        for line in done.stderr.splitlines()
+        if line.startswith("import time:")
+    }
+    assert {"click", "crss_deck"} <= imported
+    assert not imported & {
+        "genanki",
+        "markdown_it",
+        "mdit_py_plugins",
+        "sqlite3",
+        "yaml",
+        "pygments",
+    }
+
+
+# ------------------------------------------------------------------ colours
+
+COLOR = "\x1b["
+
+
+def in_terminal(*arguments: str, cwd: Path, env: Mapping[str, str]) -> str:
+    """What the command prints when its output is a terminal."""
+    import pty
+
+    controller, terminal = pty.openpty()
+    with subprocess.Popen(
+        crss_deck_command(*arguments),
+        cwd=cwd,
+        env=env,
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+    ):
+        os.close(terminal)
+        parts = []
+        while True:
+            try:
+                part = os.read(controller, 4096)
+            except OSError:  # how Linux says that the other side is closed
+                break
+            if not part:
+                break
+            parts.append(part)
+    os.close(controller)
+    return b"".join(parts).decode().replace("\r\n", "\n")
+
+
+@posix_only
+@pytest.mark.parametrize(
+    ("options", "variables", "colored"),
+    [
+        ([], {"TERM": "xterm"}, True),
+        ([], {"TERM": "dumb"}, False),
+        ([], {"TERM": "xterm", "NO_COLOR": "1"}, False),
+        ([], {"TERM": "xterm", "NO_COLOR": "1", "FORCE_COLOR": "1"}, False),
+        ([], {"TERM": "dumb", "FORCE_COLOR": "1"}, True),
+        (["--color", "never"], {"TERM": "xterm", "FORCE_COLOR": "1"}, False),
+        (["--color", "always"], {"TERM": "dumb", "NO_COLOR": "1"}, True),
+        (["--color=auto"], {"TERM": "xterm"}, True),
+    ],
+)
+def test_colours_on_a_terminal(
+    options: list[str], variables: dict[str, str], colored: bool, tmp_path: Path
+) -> None:
+    """A terminal gets colours unless it or its user refuses them; an option wins over both."""
+    env = environment(**variables)
+    shown = in_terminal("check", *options, cwd=deck(tmp_path, FAULTY), env=env)
+    assert (COLOR in shown) == colored
+    assert re.sub(r"\x1b\[[0-9;]*m", "", shown) == f"{FULL}1 error\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "variables", "colored"),
+    [
+        ([], {"TERM": "xterm"}, False),
+        ([], {"FORCE_COLOR": "1"}, True),
+        ([], {"NO_COLOR": "1", "FORCE_COLOR": "1"}, False),
+        (["--color", "always"], {}, True),
+        (["--color", "always"], {"NO_COLOR": "1"}, True),
+        (["--color", "never"], {"FORCE_COLOR": "1"}, False),
+    ],
+)
+@pytest.mark.parametrize("command", ["check", "build"])
+def test_colours_off_a_terminal(
+    command: str, options: list[str], variables: dict[str, str], colored: bool, tmp_path: Path
+) -> None:
+    """A file or pipe gets no colours unless they are asked for."""
+    done = run(command, *options, cwd=deck(tmp_path, FAULTY), env=environment(**variables))
+    shown = done.stdout if command == "check" else done.stderr
+    assert (COLOR in shown) == colored
+    assert re.sub(r"\x1b\[[0-9;]*m", "", shown).startswith(FULL)
+
+
+# ------------------------------------------------------------------ how it ends
+
+_WAITING = """\
+import sys, time
+from crss_deck import cli, compiler
+def wait(*arguments, **options):
+    print("waiting", flush=True)
+    time.sleep(60)
+compiler.compile_deck = wait
+cli.main()
+"""
+
+
+@posix_only
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal(number: int, code: int, tmp_path: Path) -> None:
+    """Told to end, the command ends quietly, with the code that says how."""
+    with subprocess.Popen(
+        [sys.executable, "-c", _WAITING, "check"],
+        cwd=deck(tmp_path, GOOD),
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "waiting\n"
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == code
+    assert errors.strip() == ""
+
+
+@posix_only
+@pytest.mark.parametrize("arguments", [["check"], ["build", "-o", "out"], ["--help"], ["explain"]])
+def test_a_reader_that_goes_away(arguments: list[str], tmp_path: Path) -> None:
+    """When nobody reads the output any more, the command says nothing about it."""
+    notes = "".join(f"Q: {n}\n\nA: b\n\nHnit: c\n<!-- id: n{n} -->\n\n" for n in range(40))
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        crss_deck_command(*arguments),
+        cwd=deck(tmp_path, notes if arguments == ["check"] else GOOD),
+        env=environment(),
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    os.close(writing)
+    assert b"Traceback" not in done.stderr
+    assert b"Broken pipe" not in done.stderr
+    assert b"Exception ignored" not in done.stderr
+
+
+@posix_only
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+@pytest.mark.parametrize("command", ["check", "build"])
+def test_an_output_that_is_closed(command: str, closed: str, tmp_path: Path) -> None:
+    """Started without stdout or stderr, as some schedulers do, the command does its work."""
+    line = f'"$0" -m crss_deck {command} {closed}'
+    done = subprocess.run(
+        ["/bin/sh", "-c", line, sys.executable],
+        cwd=deck(tmp_path, GOOD),
+        env=environment(),
+        capture_output=True,
+        check=False,
+    )
+    assert b"Traceback" not in done.stderr
+    assert done.returncode == 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_an_output_that_is_full(tmp_path: Path) -> None:
+    """Output that cannot be written is an error of the disk; exit 2."""
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        done = subprocess.run(
+            crss_deck_command("check"),
+            cwd=deck(tmp_path, FAULTY),
+            env=environment(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert "No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_fault_of_our_own(tmp_path: Path) -> None:
+    """A broken promise between our own functions is exit 2, never mistaken for a faulty deck."""
+    script = (
+        "from crss_deck import cli, compiler\n"
+        "def fault(*arguments, **options):\n    raise AssertionError('a fault of our own')\n"
+        "compiler.compile_deck = fault\ncli.main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, "check"],
+        cwd=deck(tmp_path, GOOD),
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "a fault of our own" in done.stderr
+
+
+# ------------------------------------------------------------------ languages of the world
+
+FOREIGN = "Q: שלום 漢字 é\n\nA: b\n\nHnit: …\n<!-- id: one -->\n"
+
+
+@posix_only
+@pytest.mark.parametrize("locale", ["C", "POSIX", "C.UTF-8", "tr_TR.UTF-8"])
+def test_any_locale(locale: str, tmp_path: Path) -> None:
+    """Files and folders with names of any language work in any locale."""
+    deck(tmp_path, GOOD, name="مصدر")
+    (tmp_path / "مصدر" / "ملاحظات.md").write_text(
+        "Q: שלום\n\nA: b\n<!-- id: x -->\n", encoding="utf-8"
+    )
+    done = run("build", "مصدر", "-o", "בנייה", cwd=tmp_path, env=environment(LC_ALL=locale))
+    assert done.returncode == 0
+    assert (tmp_path / done.stdout.rstrip("\n")).is_file()
+    assert "3 notes, 4 cards" in done.stderr
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+@pytest.mark.parametrize("command", ["check", "build"])
+def test_an_output_that_cannot_show_everything(command: str, encoding: str, tmp_path: Path) -> None:
+    """What an old terminal or a pipe on Windows has no sign for is escaped, and nothing is lost."""
+    notes = FAULTY.replace("Hnit: c", "Hnit: שלום")
+    env = environment(PYTHONIOENCODING=encoding, PYTHONUTF8="0")
+    done = subprocess.run(
+        crss_deck_command(command),
+        cwd=deck(tmp_path, notes),
+        env=env,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    shown = (done.stdout if command == "check" else done.stderr).decode(encoding)
+    assert "error[misspelt-label]" in shown
+    assert ("שלום" if encoding == "utf-8" else r"\u05e9\u05dc\u05d5\u05dd") in shown
+
+
+def test_control_characters_cannot_steer_the_terminal(tmp_path: Path) -> None:
+    """Whatever stands in a text, a path or an argument is shown escaped."""
+    evil = "\x1b]0;evil\x07\x1b[31m\u202e"
+    deck(tmp_path, f"Q: a{evil}\n\nA: b\n\nHnit: {evil}\n<!-- id: a{evil}; tags: {evil} -->\n")
+    done = run("check", cwd=tmp_path)
+    assert done.returncode == 1
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", done.stdout + done.stderr)
+    assert "\\x1b" in done.stdout
+    assert "\\u202e" in done.stdout
+    missing = run("build", f"no{evil}", cwd=tmp_path)
+    assert missing.returncode == 2
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", missing.stderr)
+    wrong = run(f"buil{evil}d", cwd=tmp_path)
+    assert wrong.returncode == 2
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", wrong.stderr)
