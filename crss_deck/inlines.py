@@ -360,7 +360,7 @@ class InlineChecker:
         self._fill()
         before = self._children[self._index - 1] if self._index else None
         near = _HALF_CLOZE.search(before.content) if before and before.type == "text" else None
-        # At the start of a piece it may be the second of two braces, the first escaped or marked up.
+        # At the start of a piece it may be the second of two, the first escaped or marked up.
         second = self._index > 1 and self._children[self._index - 2].type != "softbreak"
         if near and before and not (second and near.start() == 0):
             start = self._places(before.meta["at"][0] + near.start())

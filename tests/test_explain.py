@@ -53,7 +53,8 @@ def listed_files(listing: str) -> dict[str, bytes]:
     """The files that an example of several files lists, by path."""
     heads = list(_FILE.finditer(listing))
     ends = [*(head.start() for head in heads[1:]), len(listing)]
-    assert heads and heads[0].start() == 0 and len(heads) == listing.count("===")
+    assert heads and heads[0].start() == 0
+    assert len(heads) == sum(line.startswith("=== ") for line in listing.split("\n"))
     files: dict[str, bytes] = {}
     for head, end in zip(heads, ends, strict=True):
         text = listing[head.end() : end]
