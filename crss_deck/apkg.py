@@ -251,7 +251,7 @@ def _read_media(
     for number, name in names.items():
         if number not in members:
             raise PackageError(f"the media file {name!r} is missing")
-        if name in ("", ".", "..") or "/" in name or "\\" in name:
+        if name in ("", ".", "..") or not name.isprintable() or set(name) & set("/\\:"):
             raise PackageError(f"the media name {name!r} is no plain file name")
         found.append(PackagedMedia(name, _read_member(archive, members[number])))
     return tuple(sorted(found))

@@ -124,6 +124,8 @@ def build(
     from crss_deck.build import DeckError, NotReleasedError, build_deck
     from crss_deck.report import count_of
 
+    if not output:
+        raise click.UsageError("-o names no folder.")
     talk = _Talk(quiet, verbose, color)
     try:
         clock = None if locked else _clock()

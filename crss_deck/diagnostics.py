@@ -198,6 +198,7 @@ DUPLICATE_FRONT = _rule("duplicate-front", "two notes ask the same", Severity.WA
 # Math, code, links, media
 PROSE_MATH = _rule("prose-math", "a formula holds only words and prices", Severity.WARNING)
 MATH_DELIMITER = _rule("math-delimiter", "a formula would end early in Anki")
+UNSAFE_MATH = _rule("unsafe-math", "a formula holds a link, a script or a style")
 UNBALANCED_MATH = _rule("unbalanced-math", "the braces of a formula do not pair")
 UNKNOWN_LANGUAGE = _rule(
     "unknown-language", "a fence names a language nobody knows", Severity.WARNING

@@ -105,6 +105,7 @@ _SOUND = re.compile(r"\[(?:sound|anki):[^\]\n]*\]", re.IGNORECASE)
 _LINK = re.compile(r"(?:https?://[^/?#\s]+|mailto:[^\s@]+@[^\s@]|tel:[+0-9])", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _PROSE_ONLY = re.compile(r"[\w\s.,;:'’\"!?%/()-]*")
+_ACTIVE_TEX = re.compile(r"\\(?:href|url|require|class|cssId|style|data|script)(?![A-Za-z])")
 _TEX = re.compile(r"\\(.)|[{}%]", re.DOTALL)
 
 
@@ -724,6 +725,14 @@ def check_math(content: str, span: Span, report: Report) -> None:
             rules.CLOZE_IN_LITERAL,
             "a cloze in a formula hides nothing",
             "put the cloze around the whole formula: {{c1::$…$}}",
+        )
+        return
+    active = _ACTIVE_TEX.search(content)
+    if active:
+        say(
+            rules.UNSAFE_MATH,
+            f"`{active.group()}` has no place in a formula: it could run or fetch something",
+            "leave it out; write a link in the text, as [words](https://…)",
         )
         return
     depth = 0

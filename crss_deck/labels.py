@@ -26,6 +26,7 @@ RESERVED = frozenset(
 """Words kept free so that a later format can give them a meaning."""
 
 _LONGEST_MARK = 16
+_NUMBERED = re.compile(r"([QA])[0-9]{1,3}:(?=[ \t]|\Z)")
 _LABEL_LINE = re.compile(
     r"(?P<open>\*{1,3}|_{1,3}|`+)?"
     r"(?P<word>[^\W\d_]{1,9})"
@@ -61,6 +62,9 @@ def read_label(line: str) -> LabelMark | None:
     """
     if line.find(":", 0, _LONGEST_MARK) < 0 and line.find("：", 0, _LONGEST_MARK) < 0:
         return None
+    numbered = _NUMBERED.match(line)
+    if numbered:
+        return LabelMark(numbered.group(1), numbered.end(), "a label has no number")
     match = _LABEL_LINE.match(line)
     if match is None:
         return None

@@ -425,14 +425,20 @@ class _Parser:
             else:
                 parts = re.split(r":+|/+", tag.strip("#,;\"'[]"))
                 better = "::".join(
-                    filter(None, (re.sub(r"[^\w.-]+", "-", part).strip("-.") for part in parts))
+                    filter(
+                        None,
+                        (
+                            re.sub(r"\.\.+", ".", re.sub(r"[^\w.-]+", "-", part)).strip("-.")
+                            for part in parts
+                        ),
+                    )
                 )[:MAX_TAG_LENGTH]
                 self._say(
                     rules.INVALID_TAG,
                     f"`{tag}` is no tag: letters, digits, `_`, `-` and single dots,"
                     f" parts joined by `::`, at most {MAX_TAG_LENGTH} characters",
                     word.span,
-                    f"write {better or 'topic'}; blanks separate tags under a note",
+                    f"write {better or 'topic'} (several tags are separated by blanks)",
                 )
         return tuple(good)
 
