@@ -125,18 +125,18 @@ def _check_locked(compilation: Compilation) -> None:
 
 def _check_arrival(path: str | os.PathLike[str], package: Package) -> None:
     """Refuse changes that learners who have an earlier package would never get."""
-    before = {note.guid: note for note in read_apkg(path).notes}
-    late = []
-    for note in package.notes:
-        known = before.get(note.guid)
-        if known is None or note.modified > known.modified:
-            continue
-        if (known.fields, known.tags) != (note.fields, note.tags):
-            late.append(note.fields[[field.name for field in note.note_type.fields].index("Key")])
-    if late:
+    from crss_deck.difference import compare
+
+    found = compare(read_apkg(path), package)
+    if found.not_arriving:
         raise NotReleasedError(
             f"for learners who have {path} the changes of these notes would not arrive, because"
-            f" they are not dated later: {', '.join(late)}"
+            f" they are not dated later: {', '.join(note.name for note in found.not_arriving)}"
+        )
+    if found.refused:
+        raise NotReleasedError(
+            f"for learners who have {path} this cannot arrive: "
+            + "; ".join(reason.text for reason in found.refused)
         )
 
 

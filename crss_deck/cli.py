@@ -303,6 +303,104 @@ def release(
 
 
 @cli.command()
+@click.argument("old", type=click.Path(path_type=str))
+@click.argument("new", type=click.Path(path_type=str))
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["text", "markdown", "json"]),
+    default="text",
+    show_default=True,
+    help="How the difference is printed; markdown: as release notes.",
+)
+@click.option("--exit-code", is_flag=True, help="Exit with 1 if anything differs.")
+@_talk_options
+def diff(
+    old: str, new: str, output_format: str, exit_code: bool, quiet: bool, verbose: bool, color: str
+) -> int:
+    """Show what differs between OLD and NEW, each an .apkg file or a source folder.
+
+    Exits with 1 if something in NEW would not reach learners who have OLD.
+    """
+    from crss_deck.build import DeckError
+    from crss_deck.difference import compare_paths
+    from crss_deck.difference_report import to_json, to_markdown, to_text
+
+    talk = _Talk(quiet, verbose, color)
+    try:
+        found = compare_paths(old, new, clock=_clock())
+    except DeckError as error:
+        _show(error.diagnostics, talk, "full", sys.stderr)
+        return _exit_code(error.diagnostics)
+    if output_format == "json":
+        click.echo(to_json(found))
+    elif output_format == "markdown":
+        click.echo(to_markdown(found), nl=False)
+    elif text := to_text(found, color=talk.colored(sys.stdout)):
+        click.echo(text, color=True)
+    if not quiet and not found.differs:
+        click.echo("no difference", err=True)
+    if not quiet and not found.safe:
+        click.echo("not all of this would reach learners who have the old package", err=True)
+    return FAULTY if not found.safe or (exit_code and found.differs) else DONE
+
+
+@cli.command()
+@click.argument("package", metavar="FILE.apkg", type=click.Path(path_type=str))
+@click.option(
+    "--upgrade-from",
+    "earlier",
+    multiple=True,
+    type=click.Path(path_type=str),
+    metavar="OLD.apkg",
+    help="A package that the learner has and studied; may be repeated, the oldest first.",
+)
+@click.option(
+    "--allow", multiple=True, metavar="HAZARD", help="Tell it, but accept it; may be repeated."
+)
+@click.option(
+    "--output-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How findings are printed.",
+)
+@_talk_options
+def verify(
+    package: str,
+    earlier: tuple[str, ...],
+    allow: tuple[str, ...],
+    output_format: str,
+    quiet: bool,
+    verbose: bool,
+    color: str,
+) -> int:
+    """Import FILE.apkg into the real Anki, in a collection of its own, and check what came of it.
+
+    With --upgrade-from, a learner imports and studies those packages first, and gets FILE.apkg
+    with Anki's default options. Needs Anki: pip install "crss-deck[anki]".
+    """
+    from crss_deck.manifest import suggestion
+    from crss_deck.verify import HAZARDS, VerifyError, verify_package
+
+    for name in allow:
+        if name not in HAZARDS:
+            near = suggestion(name, HAZARDS).replace("did", " Did")
+            raise click.UsageError(f"There is no hazard {name!r}.{near}")
+
+    def say(step: str) -> None:
+        if not quiet and sys.stderr.isatty():
+            click.echo(f"{step} …", err=True)
+
+    try:
+        found = verify_package(package, earlier, allow=allow, progress=say)
+    except VerifyError as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(found.to_json() if output_format == "json" else found.to_text().rstrip("\n"))
+    return DONE if found.ok else FAULTY
+
+
+@cli.command()
 @click.argument("rule", required=False)
 def explain(rule: str | None) -> int:
     """Explain RULE: what it finds, why it matters, how to mend it. Without RULE, list all."""

@@ -115,8 +115,11 @@ def _join_text(state: StateInline) -> None:
             level += 1
         if token.type == "text" and joined and joined[-1].type == "text":
             before = joined[-1]
+            # What is left of delimiters that became emphasis is empty, and begins elsewhere.
+            start = (before if before.content else token).meta["at"][0]
+            end = (token if token.content else before).meta["at"][1]
             before.content += token.content
-            before.meta["at"] = (before.meta["at"][0], token.meta["at"][1])
+            before.meta["at"] = (start, end)
         else:
             joined.append(token)
     state.tokens[:] = joined

@@ -162,6 +162,7 @@ def test_compile_deck_returns_all_findings_and_no_package() -> None:
     """Errors are returned, never raised; `errors` are those that stop the package."""
     folder = crss_deck.SourceFolder.of(
         {"deck.toml": DECK_TOML, "b.md": "Q: a\n", "a.md": "Q: x\n\nA: y\n\nA: {{c1::z\n"}
+        | {"c.md": "Q: a draft\n\nA: z\n"}
     )
     result = crss_deck.compile_deck(folder)
     assert result.package is None

@@ -6,10 +6,12 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
+import time
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,17 +25,22 @@ from markdown_it.token import Token
 import crss_deck
 from crss_deck import build_deck, compile_deck
 from crss_deck.cli import cli
-from crss_deck.diagnostics import RULES
+from crss_deck.diagnostics import RULES, Diagnostic
 from crss_deck.explain import rules_page
 from crss_deck.frontmatter import KEYS as FRONT_MATTER_KEYS
 from crss_deck.inlines import INLINE_TAGS, METADATA_KEYS
 from crss_deck.labels import LABELS, RESERVED
+from crss_deck.lock import lock_text, read_lock
+from crss_deck.release import HAZARDS, REFUSED, Level, release_deck
 from crss_deck.report import as_json
+from crss_deck.source import Source
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 LANGUAGE = ROOT / "docs" / "language.md"
 COMMAND_LINE = ROOT / "docs" / "command-line.md"
+FILES = ROOT / "docs" / "files.md"
+MAINTAINERS = ROOT / "docs" / "for-maintainers.md"
 RULES_PAGE = ROOT / "docs" / "rules.md"
 MANUAL = [README, *sorted((ROOT / "docs").glob("*.md"))]
 PAGES = [
@@ -116,21 +123,241 @@ def two_decks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def commands(page: Path) -> list[list[str]]:
-    """The arguments of every call of crss-deck that a page shows, in blocks and in sentences."""
-    code = [token.content for token in tokens(page) if token.type in ("fence", "code_inline")]
+    """The arguments of every call of crss-deck that a page shows, in blocks and in sentences.
+
+    But not those in the blocks of the maintainers' page, which belong together.
+    """
+    kinds = ("code_inline",) if page == MAINTAINERS else ("fence", "code_inline")
+    code = [token.content for token in tokens(page) if token.type in kinds]
     calls = re.findall(r"(?:^|[ /\\(])crss-deck((?: [^\s;&|)]+)+)", "\n".join(code), re.MULTILINE)
     return [shlex.split(call) for call in calls]
 
 
-SHOWN = sorted({tuple(call) for page in PAGES for call in commands(page)})
+def is_name(call: list[str]) -> bool:
+    """Whether a call only names a command that cannot run without arguments."""
+    command = cli.commands.get(call[0])
+    parameters = command.params if command else []
+    return len(call) == 1 and any(parameter.required for parameter in parameters)
 
 
-@pytest.mark.parametrize("arguments", [pytest.param(each, id=" ".join(each)) for each in SHOWN])
+SHOWN = sorted({tuple(call) for page in PAGES for call in commands(page) if not is_name(call)})
+
+
+def marked(id: str, calls: Iterable[str], value: object) -> object:
+    """A parameter of a test, which needs the real Anki if one of its calls does."""
+    needs_anki = any(re.search(r"\bverify\b", call) for call in calls)
+    return pytest.param(value, id=id, marks=[pytest.mark.anki] if needs_anki else [])
+
+
+@pytest.mark.parametrize("arguments", [marked(" ".join(each), each[:1], each) for each in SHOWN])
 def test_a_command_runs(arguments: tuple[str, ...], two_decks: Path) -> None:
-    """Every command line that a page shows does its work on a deck without faults."""
+    """Every command line that a page shows does its work on a deck without faults.
+
+    The packages that it names are of the first release. With `--locked` that is what it builds;
+    else the deck has changed since.
+    """
+    packages = [argument for argument in arguments if argument.endswith(".apkg")]
+    if packages or "--locked" in arguments:
+        for name in ("source", "mydeck"):
+            release_deck(name, clock=FIRST)
+        built = build_deck("source", "first", locked=True).path
+        for package in packages:
+            Path(package).parent.mkdir(exist_ok=True)
+            shutil.copyfile(built, package)
+        if "--locked" not in arguments:
+            correct(two_decks / "source")
+        if "--recover" in arguments:
+            (two_decks / "source" / "deck.lock").unlink()
     command = [sys.executable, "-m", "crss_deck", *arguments]
     done = subprocess.run(command, cwd=two_decks, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+# ------------------------------------------------------------------ the maintainers' page
+
+FIRST = 1_700_000_000
+"""When the first releases are dated, 2023-11-14."""
+
+
+def correct(source: Path) -> None:
+    """Change the answer of a note of the example of README."""
+    notes = source / "notes.md"
+    text = notes.read_text(encoding="utf-8")
+    assert "A: Gas from the **yeast**." in text
+    notes.write_text(text.replace("Gas from", "Carbon dioxide from"), encoding="utf-8")
+
+
+class Repository:
+    """A repository in a folder, and what happens in it between the commands of a section."""
+
+    MANIFEST = """\
+format = 1
+id = "{id}"
+name = "Kitchen::{name}"
+version = "1.0.0"
+"""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.source = root / "source"
+        self.run(["git", "init", "--quiet", "--initial-branch=main"])
+
+    def run(self, command: list[str], status: int = 0) -> str:
+        """Run a command of the page to its end; everything it says."""
+        if command[0] == "crss-deck":
+            command = [sys.executable, "-m", "crss_deck", *command[1:]]
+            if "release" in command:
+                time.sleep(1 - time.time() % 1)  # one release a second
+        variables = {
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_EDITOR": "true",
+            **{f"GIT_{who}_NAME": "Ada" for who in ("AUTHOR", "COMMITTER")},
+            **{f"GIT_{who}_EMAIL": "ada@example.org" for who in ("AUTHOR", "COMMITTER")},
+            "PYTHONPATH": str(Path(crss_deck.__file__).parents[1]),
+            "PYTHONIOENCODING": "utf-8",
+        }
+        done = subprocess.run(
+            command,
+            cwd=self.root,
+            env={**os.environ, **variables},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            check=False,
+        )
+        assert done.returncode == status, done.stdout
+        return done.stdout.replace(os.sep, "/")
+
+    def publishes(self, tag: str) -> None:
+        """Commit, tag and build a release that was made, and publish its package."""
+        self.run(["git", "add", "source"])
+        self.run(["git", "commit", "--quiet", "--message", f"Release {tag}"])
+        self.run(["git", "tag", tag])
+        build_deck(self.source, self.root / "published", locked=True)
+
+    def deck(self, folder: str, id: str, name: str) -> None:
+        """Write a deck with the notes of README, and a few more."""
+        (example,) = fences(README, "markdown")
+        (attributes,) = [each for each in fences(MAINTAINERS, "text") if "deck.lock" in each.text]
+        files = {
+            "deck.toml": self.MANIFEST.format(id=id, name=name),
+            "notes.md": example.text,
+            "more.md": "".join(map("Q: {0}?\n\nA: Yes.\n<!-- id: {0} -->\n\n".format, "abc")),
+            ".gitattributes": attributes.text,
+        }
+        (self.root / folder).mkdir()
+        for path, text in files.items():
+            (self.root / folder / path).write_text(text, encoding="utf-8", newline="\n")
+
+    def add(self, before: str, after: str) -> None:
+        """Put one text in the place of another, in the notes."""
+        notes = self.source / "notes.md"
+        text = notes.read_text(encoding="utf-8")
+        assert before in text
+        notes.write_text(text.replace(before, after), encoding="utf-8", newline="\n")
+
+    def happens(self, what: str) -> None:
+        """Do what a comment of the page names."""
+        match what:
+            case "a deck without a release":
+                self.deck("source", "tea-and-bread-x7k2p9", "Tea and Bread")
+            case "a released deck":
+                self.happens("a deck without a release")
+                plan = release_deck(self.source, clock=FIRST)
+                self.publishes(plan.tag)
+            case "two decks":
+                self.deck("bread", "tea-and-bread-x7k2p9", "Tea and Bread")
+                self.deck("tea", "tea-m4q8w1", "Tea")
+            case "an answer is corrected":
+                correct(self.source)
+            case "the answer is as it was":
+                self.add("Carbon dioxide from", "Gas from")
+            case "a note is added":
+                question = "Which flour has the most gluten?"
+                note = f"Q: {question}\n\nA: Wheat.\n<!-- id: flour-with-most-gluten -->\n\n"
+                self.add("# Bread\n", f"# Bread\n\n{note}")
+            case "a cloze is taken away":
+                self.add("{{c2::bacteria::small living things}}", "bacteria")
+            case "the next release is committed":
+                self.run(["git", "commit", "--quiet", "--all", "--message", "Notes"])
+                plan = release_deck(self.source, clock=int(time.time()) - 60)
+                self.publishes(plan.tag)
+            case "a release is interrupted before deck.lock":
+                lock = (self.source / "deck.lock").read_bytes()
+                release_deck(self.source, clock=FIRST + 1)
+                (self.source / "deck.lock").write_bytes(lock)
+            case "deck.lock is lost":
+                (self.source / "deck.lock").unlink()
+            case "the conflicts are settled":
+                for name, keep in (("deck.toml", "ours"), ("CHANGELOG.md", "union")):
+                    self.settle(self.source / name, keep)
+            case _:
+                pytest.fail(f"the page speaks of {what!r}")
+
+    def settle(self, path: Path, keep: str) -> None:
+        """Keep one side or both where a file has marks of a conflict."""
+        text = path.read_text(encoding="utf-8")
+        assert "<<<<<<<" in text
+        both = {"ours": r"\1", "union": r"\1\n\2"}[keep]
+        pattern = r"<<<<<<<[^\n]*\n(.*?)=======\n(.*?)>>>>>>>[^\n]*\n"
+        path.write_text(
+            re.sub(pattern, both, text, flags=re.DOTALL), encoding="utf-8", newline="\n"
+        )
+
+
+def sections() -> list[object]:
+    """The sections of the maintainers' page that show commands: what happens, and what is run."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    title = ""
+    previous = None
+    for token in tokens(MAINTAINERS):
+        if previous is not None and previous.type == "heading_open" and previous.tag == "h2":
+            title = token.content
+        elif token.type == "html_block":
+            events = re.findall(r"<!-- before: (.*?) -->", token.content)
+            found.setdefault(title, []).extend(("", event) for event in events)
+        elif token.type == "fence" and token.info.split()[0] == "console":
+            found.setdefault(title, []).append((token.info, token.content))
+        previous = token
+    assert len(found) > 8
+    return [marked(title, (text for _, text in steps), steps) for title, steps in found.items()]
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="there is no git")
+@pytest.mark.parametrize("steps", sections())
+def test_a_section_for_maintainers(steps: list[tuple[str, str]], tmp_path: Path) -> None:
+    """The commands of a section run one after the other, and say what the page shows.
+
+    Comments say what happens between them; `exit 1` behind `console`, that the last one fails.
+    """
+    repository = Repository(tmp_path)
+    for info, text in steps:
+        if not info:
+            repository.happens(text)
+            continue
+        status = int(info.split()[2]) if "exit" in info else 0
+        calls = re.split(r"^\$ ", text, flags=re.MULTILINE)
+        assert calls.pop(0) == ""
+        for call in calls:
+            command, _, shown = call.partition("\n")
+            last = call is calls[-1]
+            said = repository.run(shlex.split(command), status if last else 0)
+            if shown.strip():
+                assert said.strip() == shown.strip()
+
+
+def test_every_hazard_is_described() -> None:
+    """The maintainers' page has every hazard, what is always refused, and every level."""
+    code = set(inline_code(MAINTAINERS))
+    assert set(HAZARDS) | set(REFUSED) <= code
+    text = MAINTAINERS.read_text(encoding="utf-8")
+    for level in Level:
+        if level is not Level.NONE:
+            assert f"\n| {level.word}, " in text
+
+
+# ------------------------------------------------------------------ commands and files
 
 
 def options() -> dict[str, set[str]]:
@@ -179,16 +406,35 @@ def test_python_example_runs(two_decks: Path, capsys: pytest.CaptureFixture[str]
 
 def test_the_build_record_is_described(two_decks: Path) -> None:
     """The manual names every key of a build record, and every file beside it."""
-    page = ROOT / "docs" / "files.md"
-    written = build_deck(two_decks / "source", two_decks / "build", clock=2_000_000_000).path
-    described = set(inline_code(page))
-    record = json.loads(written.with_suffix(".json").read_text(encoding="utf-8"))
-    assert set(record) <= described
-    names = {
-        path.name.replace("spec-deck-1.0.0", "<id>-<version>") for path in written.parent.iterdir()
-    }
-    assert names <= described
-    assert len(names) == 3
+    described = set(inline_code(FILES))
+    for output in ("draft", "release"):
+        if output == "release":
+            release_deck("source", clock=FIRST)
+        written = build_deck("source", output, clock=2_000_000_000).path
+        record = json.loads(written.with_suffix(".json").read_text(encoding="utf-8"))
+        assert record["draft"] == (output == "draft")
+        assert set(record) <= described
+        names = {
+            path.name.replace("spec-deck-1.0.0", "<id>-<version>")
+            for path in Path(output).iterdir()
+        }
+        assert names <= described
+        assert len(names) == 3
+
+
+def test_the_lock_is_described(two_decks: Path) -> None:
+    """The lock of the manual is one, and has every word and attribute that a release writes."""
+    (example,) = [fence for fence in fences(FILES, "text") if "crss-deck-lock" in fence.text]
+    problems: list[Diagnostic] = []
+    lock = read_lock(Source("deck.lock", example.text), problems.append)
+    assert lock is not None and problems == []
+    assert lock_text(lock) == example.text
+    plan = release_deck("source", clock=FIRST)
+    assert Path("source/deck.lock").read_text(encoding="utf-8") == lock_text(plan.lock)
+    words = re.compile(r"^[a-z-]+| [a-z]+(?==)", re.MULTILINE)
+    assert set(words.findall(lock_text(plan.lock))) <= set(words.findall(example.text))
+    described = set(inline_code(FILES))
+    assert {word for word in words.findall(example.text) if not word.startswith(" ")} <= described
 
 
 def test_ci_runs_the_commands_of_readme() -> None:
@@ -284,6 +530,7 @@ def test_the_language_is_described_whole() -> None:
 def test_every_module_has_its_place() -> None:
     """CONTRIBUTING says what every module owns, and names none that is not there."""
     table = [code for code in inline_code(ROOT / "CONTRIBUTING.md") if code.endswith(".py")]
+    table = [code for code in table if "/" not in code]
     assert set(table) == {path.name for path in Path(crss_deck.__file__).parent.glob("*.py")}
 
 

@@ -8,7 +8,7 @@ from hashlib import sha256
 import pytest
 from deck_helper import DECK_TOML, small_deck
 from golden_helper import CLOCK
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crss_deck import Package, compile_deck
@@ -53,6 +53,7 @@ def test_more_test_vectors() -> None:
             assert note_type_id(deck, kind) == 1_000_000_000_000 + number
 
 
+@settings(max_examples=50)
 @given(deck=slugs, origin=slugs, other=slugs)
 def test_identities_have_their_form(deck: str, origin: str, other: str) -> None:
     """A GUID is 16 letters and digits of base32; numbers are past milliseconds, far from 2^53."""
@@ -141,6 +142,7 @@ def test_a_name_belongs_to_one_note(first: str, second: str) -> None:
     assert [error.rule.name for error in result.errors] == ["duplicate-key"]
 
 
+@settings(max_examples=50)
 @given(keys=st.lists(slugs, min_size=2, max_size=8, unique=True))
 def test_guids_are_unique_in_a_deck(keys: list[str]) -> None:
     """As many GUIDs as notes."""
