@@ -211,7 +211,7 @@ def _fix(source: str, output_format: str, strict: bool, diff: bool, talk: _Talk)
     _show(left, talk, output_format, sys.stdout)
     if _shown(left, talk) and not talk.quiet:
         click.echo("what is left needs a decision of yours", err=True)
-    return UNUSABLE if result.refused else _exit_code(left, strict)
+    return _exit_code(left, strict)
 
 
 @cli.command()
@@ -285,6 +285,8 @@ def release(
     except ReleaseError as error:
         _complain(str(error))
         return FAULTY
+    folder = source.rstrip("/")
+    named = "" if folder == "source" else f" {folder}"
     if not quiet:
         for change in plan.changes:
             click.echo(f"{change.level.word}: {change.kind.value}: {change.text}", err=True)
@@ -292,10 +294,10 @@ def release(
             click.echo(f"note: {notice}", err=True)
         click.echo(
             f"\nwritten: {', '.join(RELEASE_FILES)}; read the changelog, then run\n"
-            f"  git add {' '.join(f'{source}/{name}' for name in RELEASE_FILES)}\n"
+            f"  git add {' '.join(f'{folder}/{name}' for name in RELEASE_FILES)}\n"
             f'  git commit --message "Release {plan.tag}"\n'
             f"  git tag {plan.tag}\n"
-            "  crss-deck build --locked",
+            f"  crss-deck build{named} --locked",
             err=True,
         )
     click.echo(plan.version)

@@ -188,6 +188,8 @@ def release_deck(
     and OSError if a file cannot be read or written.
     """
     root = Path(path)
+    if recover is not None and (root / LOCK).exists():
+        raise ReleaseError(f"{root / LOCK} is there: --recover is for a lost one")
     lock = recovered_lock(recover) if recover is not None else None
     plan = plan_release(
         read_deck(root),
