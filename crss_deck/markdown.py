@@ -165,7 +165,9 @@ class _Reader:
         content, file, position = [], [], 0
         lines = token.content.split("\n")
         # A first line of nothing but odd blanks (U+2028) is cut off whole.
-        while behind - first > len(lines) and not self._line(first)[1].strip(" \t>").strip():
+        while (
+            behind - first > len(lines) and not _CONTAINER.sub("", self._line(first)[1], 1).strip()
+        ):
             first += 1
         for number, line in enumerate(lines, first):
             start, text = self._line(number)
