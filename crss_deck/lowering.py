@@ -231,8 +231,8 @@ class _Writer:
             raise AssertionError(f"unexpected token {kind}")
 
     def _title(self, token: Token) -> str:
-        title = token.attrs.get("title")
-        return f' title="{escape(str(title), self._depth > 0)}"' if title else ""
+        title = " ".join(str(token.attrs.get("title") or "").split())
+        return f' title="{escape(title, self._depth > 0)}"' if title else ""
 
     def _image(self, token: Token) -> None:
         address = str(token.attrs["src"])

@@ -147,6 +147,18 @@ def test_surroundings_change_no_byte(builds: dict[str, dict[str, bytes]]) -> Non
         assert files == first, name
 
 
+def test_no_dependency_has_a_word_to_say(recwarn: pytest.WarningsRecorder) -> None:
+    """Text that genanki takes for broken HTML is none of its business: it says nothing of it."""
+    text = (
+        'Q: ![a](media/peer.png "a title\nof two lines") `<not-a-tag` \\<x y> a < b > c\n\n'
+        'A: [link](https://example.org "one\n<two>") &lt;script>\n<!-- id: x -->\n'
+    )
+    package = compile_deck(small_deck({"notes.md": text}), clock=CLOCK).package
+    assert package is not None
+    assert package_bytes(package)
+    assert list(recwarn) == []
+
+
 def test_the_clock_alone_changes_the_dates(tmp_path: Path) -> None:
     """A later build of the same deck differs only in its dates and ids."""
     deck = DECKS[0] / "source"

@@ -159,6 +159,7 @@ COVERED = {
     "front-matter-place": "---",
     "html-block": r"<.*",
     "image-without-alt": _IMAGE,
+    "invalid-key": r".+",
     "invalid-claim": r"\S+",
     "invalid-tag": r"\S+",
     "invisible-character": r".",
@@ -238,6 +239,7 @@ HOLDERS = (
     "   ##   {} z\n\nQ: x\n\nA: y\n",
     "x {{{{c9::y {} z::h}}}}\n",
     "C: **x *{} z* y** {{{{c9::z}}}}\n",
+    "Q: x\n\nA: *** __b_ **c*** {} z\n",
 )
 
 
