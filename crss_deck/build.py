@@ -112,6 +112,14 @@ def _check_locked(compilation: Compilation) -> None:
         gone = [n.key for o, n in history.lock.notes.items() if o not in present and not n.retired]
         if gone:
             differing.append(f"gone: {', '.join(gone)}")
+        known = history.lock.notes
+        moved = [
+            state.key
+            for state in history.states
+            if state.origin in known and state.subdeck != known[state.origin].subdeck
+        ]
+        if moved:
+            differing.append(f"moved to another deck: {', '.join(moved)}")
         tools = ",".join(f"{name}/{number}" for name, number in lock_tools().items())
         if tools != release.tools:
             differing.append(f"tools: {tools}, released with {release.tools}")

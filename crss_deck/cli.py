@@ -286,6 +286,8 @@ def release(
         _complain(str(error))
         return FAULTY
     folder = source.rstrip("/")
+    # Where only a lost lock came back, there is nothing else to commit.
+    written = RELEASE_FILES if len(plan.files) > 1 else tuple(name for name, _ in plan.files)
     named = "" if folder == "source" else f" {folder}"
     if not quiet:
         for change in plan.changes:
@@ -293,8 +295,8 @@ def release(
         for notice in plan.notices:
             click.echo(f"note: {notice}", err=True)
         click.echo(
-            f"\nwritten: {', '.join(RELEASE_FILES)}; read the changelog, then run\n"
-            f"  git add {' '.join(f'{folder}/{name}' for name in RELEASE_FILES)}\n"
+            f"\nwritten: {', '.join(written)}; read the changelog, then run\n"
+            f"  git add {' '.join(f'{folder}/{name}' for name in written)}\n"
             f'  git commit --message "Release {plan.tag}"\n'
             f"  git tag {plan.tag}\n"
             f"  crss-deck build{named} --locked",

@@ -59,15 +59,21 @@ def _digest(content: object, length: int = 16) -> str:
     return sha256(text.encode()).hexdigest()[:length]
 
 
-def _written(blocks: Iterable[Block]) -> str:
-    """The author's characters: NFC, LF, without comments and outer blank lines."""
+def _written(blocks: Iterable[Block]) -> list[list[str]]:
+    """The author's characters, block by block: NFC, LF, without comments and outer blank lines.
+
+    Where a block ends, and what it is, may hang on what is left out here: a comment between two
+    lists keeps them apart, and blanks before a list change what is nested in it.
+    """
     parts = []
     for block in blocks:
         text, start = block.span.text, block.span.start
         for comment in sorted(block.comments, key=lambda span: span.start, reverse=True):
             text = text[: comment.start - start] + text[comment.end - start :]
-        parts.append(text.strip("\n"))
-    return unicodedata.normalize("NFC", "\n\n".join(parts))
+        indent = block.span.source.text[start - block.span.location.column + 1 : start]
+        text = text if indent.strip() else indent + text
+        parts.append([block.kind, unicodedata.normalize("NFC", text.strip("\n"))])
+    return parts
 
 
 def _source_digest(note: Note, deck: Deck) -> str:
@@ -248,6 +254,8 @@ def check_against_lock(
     for locked in lock.notes.values():
         for name in (locked.key, *locked.names):
             owners[name] = locked
+    # After a merge a later name of one note may be the first of another, which then owns it.
+    owners |= lock.notes
     for note in notes:
         common = note.common
         if not common.has_id:
@@ -269,15 +277,16 @@ def check_against_lock(
                 )
         elif owner.origin != common.origin:
             first = owner.origin
-            if common.key == owner.key and common.origin == common.key:
-                help = f"this note was first released as `{first}`: write was: {first}"
-            else:
-                help = "give this note a new id; a released name belongs to its note for ever"
-            say(rules.TAKEN_KEY, f"the name `{common.key}` belongs to the note `{first}`", help)
-        elif owner.kind != kind:
+            name = common.key if common.key in owners else common.origin
+            help = "give this note a new id; a released name belongs to its note for ever"
+            if common.key == owner.key or name == common.origin != common.key:
+                help = f"if this is that note, write was: {first}; if not, give this one a new id"
+            say(rules.TAKEN_KEY, f"the name `{name}` belongs to the note `{first}`", help)
+        elif owner.kind != kind or owner.other_kind:
+            released = " and as a ".join(filter(None, (owner.kind, owner.other_kind)))
             say(
                 rules.CHANGED_KIND,
-                f"`{common.key}` was released as a {owner.kind} note: Anki would never take over"
-                f" a {kind} note in its place",
+                f"`{common.key}` was released as a {released} note: Anki would never take over"
+                f" a note of the other kind in its place",
                 "give it a new id, and it arrives as a new note",
             )

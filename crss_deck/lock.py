@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from crss_deck import diagnostics as rules
 from crss_deck.diagnostics import Diagnostic, Rule
@@ -53,10 +53,12 @@ class LockedNote(NamedTuple):
     cards: dict[int, str]
     """By number: a digest of the answer, empty for a basic note, `-` for a spent number."""
     names: tuple[str, ...] = ()
-    """Former keys, the first of all, the origin, first."""
+    """Former keys, the origin first: it stays there even when it is the key once more."""
     subdeck: str = ""
     retired: str = ""
     """The version that no longer had it."""
+    other_kind: str = ""
+    """The kind under which another branch released its key; only after a merge."""
 
     @property
     def origin(self) -> str:
@@ -125,14 +127,15 @@ def _note_lines(note: LockedNote) -> list[str]:
     if note.retired:
         rest += f" retired={note.retired}"
     return [
-        f"note {note.key} {note.kind} {iso(note.date)} s={source} r={rendered}{rest}"
+        f"note {note.key} {kind} {iso(note.date)} s={source} r={rendered}{rest}"
+        for kind in filter(None, (note.kind, note.other_kind))
         for source, rendered in sorted(note.digests)
     ]
 
 
 def _quoted(text: str) -> str:
     """Words are split by blanks, so a blank inside a word is written %20."""
-    return re.sub(r"[%\s]", lambda match: f"%{ord(match.group()):02X}", text)
+    return re.sub(r"[%\s]", lambda match: quote(match.group()), text)
 
 
 def iso(second: int) -> str:
@@ -144,12 +147,16 @@ def from_iso(text: str) -> int:
     """The second that such a text names. Raises ValueError for any other text."""
     if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", text, re.ASCII):
         raise ValueError(f"{text!r} is no date like 2026-11-22T07:10:00Z")
-    return calendar.timegm(time.strptime(text, "%Y-%m-%dT%H:%M:%SZ"))
+    second = calendar.timegm(time.strptime(text, "%Y-%m-%dT%H:%M:%SZ"))
+    if iso(second) != text:  # a leap second
+        raise ValueError(f"{text!r} is no second that Anki could count")
+    return second
 
 
 _HEX16 = re.compile(r"[0-9a-f]{16}")
 _HEX64 = re.compile(r"[0-9a-f]{64}")
 _VERSION = re.compile(r"\d+\.\d+\.\d+", re.ASCII)
+_KINDS = ("basic", "cloze")
 _CARD = re.compile(r"([1-9][0-9]{0,2})(?::([0-9a-f]{8}|-))?")
 _ATTRIBUTES = {
     "deck": ({"name"}, set[str]()),
@@ -223,7 +230,8 @@ class _LockReader:
                 )
         if self._failed or self._deck is None:
             return None
-        return Lock(*self._deck, tuple(self._releases), self._types, _together(self._lines))
+        releases = tuple(dict.fromkeys(self._releases))  # a merge may leave a line twice
+        return Lock(*self._deck, releases, self._types, _together(self._lines))
 
     def _unknown(self, line: int, message: str) -> None:
         self._say(
@@ -281,6 +289,8 @@ class _LockReader:
         self._releases.append(Release(plain[0], date, values["content"], values["tools"], allow))
 
     def _type(self, number: int, plain: list[str], values: dict[str, str]) -> None:
+        if plain[0] not in _KINDS:
+            raise _RefusedError(f"the note type `{plain[0]}` is unknown")
         if not _HEX16.fullmatch(values["schema"]) or not _HEX16.fullmatch(values["design"]):
             raise _RefusedError("a digest is malformed")
         locked = LockedType(
@@ -295,16 +305,20 @@ class _LockReader:
             self._types[locked.kind] = locked
 
     def _note(self, number: int, plain: list[str], values: dict[str, str]) -> None:
-        if not KEY.fullmatch(plain[0]) or plain[1] not in ("basic", "cloze"):
+        if not KEY.fullmatch(plain[0]) or plain[1] not in _KINDS:
             raise _RefusedError("the key or the kind is malformed")
         if not _HEX16.fullmatch(values["s"]) or not _HEX16.fullmatch(values["r"]):
             raise _RefusedError("a digest is malformed")
-        cards = {}
+        cards: dict[int, str] = {}
         for each in values["cards"].split(","):
             match = _CARD.fullmatch(each)
-            if match is None:
-                raise _RefusedError(f"the card `{each}` is malformed")
+            if match is None or int(match.group(1)) in cards:
+                raise _RefusedError(f"the card `{each}` is malformed or given twice")
             cards[int(match.group(1))] = match.group(2) or ""
+        names = tuple(values["was"].split(",")) if "was" in values else ()
+        retired = values.get("retired", "")
+        if not all(map(KEY.fullmatch, names)) or (retired and not _VERSION.fullmatch(retired)):
+            raise _RefusedError("`was` or `retired` is malformed")
         self._lines.append(
             LockedNote(
                 plain[0],
@@ -312,11 +326,17 @@ class _LockReader:
                 self._date(number, plain[2]),
                 frozenset({(values["s"], values["r"])}),
                 cards,
-                tuple(values["was"].split(",")) if "was" in values else (),
+                names,
                 unquote(values.get("deck", "")),
-                values.get("retired", ""),
+                retired,
             )
         )
+
+
+def former_names(origin: str, key: str, names: Iterable[str]) -> tuple[str, ...]:
+    """What `was` holds for a note: nothing if it never had another name, else the origin first."""
+    others = [name for name in dict.fromkeys(names) if name not in (origin, key)]
+    return (origin, *others) if others or origin != key else ()
 
 
 def _together(lines: Iterable[LockedNote]) -> dict[str, LockedNote]:
@@ -329,13 +349,13 @@ def _together(lines: Iterable[LockedNote]) -> dict[str, LockedNote]:
             continue
         late, early = (line, known) if line.date > known.date else (known, line)
         digests = late.digests | early.digests if late.date == early.date else late.digests
-        former = [*late.names, *early.names]
-        former += [early.key] if early.key != late.key else []
-        names = tuple(dict.fromkeys(name for name in former if name != late.key))
-        cards = early.cards | late.cards
+        kinds = {late.kind, early.kind, late.other_kind, early.other_kind} - {""}
+        former = [*late.names, *early.names, early.key]
         found[line.origin] = late._replace(
             digests=digests,
-            cards=cards,
-            names=tuple(sorted(names, key=lambda name: name != line.origin)),
+            cards=early.cards | late.cards,
+            names=former_names(line.origin, late.key, former),
+            other_kind=min(kinds - {late.kind}, default=""),
+            retired=late.retired or (early.retired if early.date == late.date else ""),
         )
     return found

@@ -311,7 +311,7 @@ class _Reader:
         return tuple(value)
 
 
-_VERSION_LINE = re.compile(r"""^version[ \t]*=[ \t]*["']([^"'\n]*)["']""", re.MULTILINE)
+_VERSION_LINE = re.compile(r"""^version[ \t]*=[ \t]*["']([^"'\n]+)["']""", re.MULTILINE)
 
 
 def version_span(source: Source) -> Span | None:

@@ -21,7 +21,17 @@ from crss_deck.diagnostics import Diagnostic, Edit, Severity
 from crss_deck.fix import changed_bytes
 from crss_deck.folder import CHANGELOG, LOCK, MANIFEST, SourceFolder, read_deck
 from crss_deck.history import History, NoteState, Status, design_digest, schema_digest, stamped
-from crss_deck.lock import SPENT, Lock, LockedNote, LockedType, Release, iso, lock_text, read_lock
+from crss_deck.lock import (
+    SPENT,
+    Lock,
+    LockedNote,
+    LockedType,
+    Release,
+    former_names,
+    iso,
+    lock_text,
+    read_lock,
+)
 from crss_deck.lowering import plain_text
 from crss_deck.manifest import VERSION, Manifest, version_span
 from crss_deck.model import BasicNote, Deck
@@ -66,7 +76,13 @@ REFUSED = {
 
 
 RELEASE_FILES = (CHANGELOG, MANIFEST, LOCK)
-"""What a release writes, in the order in which the files are replaced."""
+"""What a release writes."""
+_ORDER = (MANIFEST, CHANGELOG, LOCK)
+"""In which they are replaced: a version that the lock does not know tells of a broken release."""
+
+
+EARLIEST = 1_000_000_000
+"""September 2001: an earlier date is a mistake, and near 1970 Anki's Check Database breaks."""
 
 
 class Kind(StrEnum):
@@ -140,6 +156,8 @@ def plan_release(
         raise DeckError(compilation.diagnostics)
     _refuse_drafts(compilation)
     known = history.lock
+    if clock < EARLIEST:
+        raise ReleaseError(f"the date {iso(clock)} lies before {iso(EARLIEST)}: a wrong clock?")
     if known is not None and clock <= known.newest_date:
         raise ReleaseError(
             f"the date {iso(clock)} is not later than the last release, {iso(known.newest_date)}:"
@@ -149,12 +167,19 @@ def plan_release(
     package = render_deck(deck, 0)
     changes = _changes(deck, history, package, push)
     level = max((change.level for change in changes), default=Level.NONE)
+    if lock is not None and not changes and lock.release(deck.manifest.version):
+        # Only the lock was lost: what it describes is released already.
+        files: tuple[tuple[str, str], ...] = ((LOCK, lock_text(lock)),)
+        tag = f"{deck.manifest.id}-{deck.manifest.version}"
+        return Plan(deck.manifest.version, clock, level, (), history, lock, files, (), tag)
     target = _target(deck.manifest, known, level, changes, bump, version)
     named = tuple(dict.fromkeys(allow))
     _judge_hazards(changes, named)
     manifest = deck.manifest._replace(version=target)
     dated = stamped(render_deck(deck._replace(manifest=manifest), 0), history, clock, push)
-    new_lock = _next_lock(manifest, history, dated, clock, named)
+    met = {change.hazard for change in changes}
+    accepted = tuple(name for name in named if name in met)
+    new_lock = _next_lock(manifest, history, dated, clock, accepted)
     changelog = folder.texts[CHANGELOG].text if CHANGELOG in folder.texts else ""
     section = changelog_section(manifest, clock, changes, known is None)
     files = ((CHANGELOG, _with_section(changelog, target, section)), (LOCK, lock_text(new_lock)))
@@ -200,14 +225,11 @@ def release_deck(
         rerender=rerender,
         lock=lock,
     )
-    raw = (root / MANIFEST).read_bytes()
     contents = {name: text.encode() for name, text in plan.files}
-    contents = {
-        CHANGELOG: contents[CHANGELOG],
-        MANIFEST: _with_version(raw, plan.version),
-        LOCK: contents[LOCK],
-    }
-    replace_files(root, {name: writer_of(content) for name, content in contents.items()})
+    if CHANGELOG in contents:
+        contents[MANIFEST] = _with_version((root / MANIFEST).read_bytes(), plan.version)
+    writers = {name: writer_of(contents[name]) for name in _ORDER if name in contents}
+    replace_files(root, writers)
     return plan
 
 
@@ -413,12 +435,7 @@ def _next_lock(
     notes = dict(old.notes) if old else {}
     for state, rendered in zip(history.states, package.notes, strict=True):
         known = notes.get(state.origin)
-        names = tuple(known.names) if known else ()
-        if known is not None and known.key != state.key:
-            former = [*names, known.key]
-            names = tuple(name for name in dict.fromkeys(former) if name != state.key)
-        if state.origin != state.key and state.origin not in names:
-            names = (state.origin, *names)
+        former = (*known.names, known.key) if known else ()
         spent = dict.fromkeys(known.cards if known else (), SPENT)
         notes[state.origin] = LockedNote(
             state.key,
@@ -426,7 +443,7 @@ def _next_lock(
             rendered.modified,
             frozenset({(state.source, state.rendered)}),
             spent | state.cards,
-            tuple(sorted(names, key=lambda name: name != state.origin)),
+            former_names(state.origin, state.key, former),
             state.subdeck,
         )
     present = {state.origin for state in history.states}
@@ -504,9 +521,9 @@ def _with_section(changelog: str, version: str, section: str) -> str:
     """The changelog with a section on top, in place of one of the same version."""
     pattern = rf"^## {re.escape(version)} \(.*?(?=^## |\Z)"
     rest = re.sub(pattern, "", changelog or _HEAD, flags=re.MULTILINE | re.DOTALL)
-    head, mark, older = rest.partition("\n## ")
-    older = f"## {older}".rstrip() + "\n" if mark else ""
-    return f"{head.rstrip()}\n\n{section.rstrip()}\n" + (f"\n{older}" if older else "")
+    at = next((match.start() for match in re.finditer("^## ", rest, re.MULTILINE)), len(rest))
+    parts = (rest[:at].rstrip(), section.rstrip(), rest[at:].rstrip())
+    return "\n\n".join(filter(None, parts)) + "\n"
 
 
 def _notices(history: History, push: frozenset[str]) -> Iterator[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from command_helper import run
+from hypothesis import given
 from hypothesis import strategies as st
 from release_helper import DAY, FIRST, Author, basic, cloze, key_of, union
 
@@ -127,8 +128,8 @@ PLAIN = basic("chain", "What is first?", "A chain.", "tags: t; reversed") + cloz
     "steps", "Do {{c1::one}} and {{c3::two::hint}}."
 )
 DIGESTS = {
-    "chain": ("92f40a65c2483a72", "7844e5d8a978266a", {1: "", 2: ""}),
-    "steps": ("a99f12877cc8b2af", "54f6f4e30437546f", {1: "7692c3ad", 3: "3fc4ccfe"}),
+    "chain": ("4ef374e15842720a", "7844e5d8a978266a", {1: "", 2: ""}),
+    "steps": ("badec9d0356eb9dc", "54f6f4e30437546f", {1: "7692c3ad", 3: "3fc4ccfe"}),
 }
 
 
@@ -190,11 +191,51 @@ cards = st.dictionaries(
 notes = st.tuples(keys, dates, digests, cards, words)
 
 
+@given(st.lists(notes, max_size=4, unique_by=lambda note: note[0]), words)
+def test_any_lock_reads_back(
+    notes: list[tuple[str, int, tuple[str, str], dict[int, str], str]], name: str
+) -> None:
+    """Whatever the names of decks and the numbers of cards, a lock is read as it was written."""
+    lock = full_lock()._replace(
+        name=name,
+        notes={
+            key: LockedNote(key, "cloze", date, frozenset({pair}), numbers, subdeck=subdeck)
+            for key, date, pair, numbers, subdeck in notes
+        },
+    )
+    again = good(lock_text(lock))
+    assert again.notes == lock.notes
+    assert again.name == name
+    assert lock_text(again) == lock_text(lock)
+
+
 @pytest.mark.parametrize("second", [0, 1, FIRST, EARLY, 2**31, 4_102_444_799])
 def test_dates_are_full_seconds_of_utc(second: int) -> None:
     """A date is written as people read it, and names one second."""
     assert from_iso(iso(second)) == second
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", iso(second))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "2026-11-22",
+        "2026-11-22 07:10:00Z",
+        "2026-11-22T07:10:00",
+        "2026-11-22T07:10:00+00:00",
+        "2026-11-22T07:10Z",
+        "2026-11-22T07:10:00.5Z",
+        "2026-02-30T07:10:00Z",
+        "2026-11-22T24:00:00Z",
+        "2016-12-31T23:59:60Z",
+        "２026-11-22T07:10:00Z",
+    ],
+)
+def test_no_other_text_is_a_date(text: str) -> None:
+    """A day without a second, another zone or a day that is not there is refused."""
+    with pytest.raises(ValueError):
+        from_iso(text)
 
 
 # ------------------------------------------------------------------ several lines of one note
@@ -248,6 +289,19 @@ def test_former_names_add_up(turned: bool) -> None:
     assert set(note.names) == {"x", "a", "b"}
 
 
+@pytest.mark.parametrize("renamed_last", [False, True])
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_name_on_one_branch_keeps_the_origin(renamed_last: bool, turned: bool) -> None:
+    """Renamed on one branch and edited on another: it is one note, under its first name."""
+    renamed, edited = (LATE, EARLY) if renamed_last else (EARLY, LATE)
+    both = [line(renamed, "1:11111111", key="b", more=" was=x"), line(edited, "1:11111111", OTHER)]
+    lock = good(HEAD + "".join(f"note {each}\n" for each in both[:: -1 if turned else 1]))
+    ((origin, note),) = lock.notes.items()
+    assert origin == note.origin == "x"
+    assert lock.names == {"x", "b"}
+    assert good(lock_text(lock)).notes == lock.notes
+
+
 @pytest.mark.parametrize("turned", [False, True])
 def test_two_digests_of_one_date_both_count(turned: bool) -> None:
     """Reflowed on one branch and held on the other: either form is the released one."""
@@ -255,6 +309,13 @@ def test_two_digests_of_one_date_both_count(turned: bool) -> None:
     lock = good(HEAD + "".join(f"note {each}\n" for each in both[:: -1 if turned else 1]))
     assert lock.notes["x"].digests == {(S, R), (S2, R2)}
     assert good(lock_text(lock)).notes == lock.notes
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_note_retired_on_one_branch_is_retired(turned: bool) -> None:
+    """Its line from before, of the same date, may be left beside it by a merge."""
+    both = [line(EARLY, "1:11111111"), line(EARLY, "1:11111111", more=" retired=2.0.0")]
+    assert lines(*both[:: -1 if turned else 1]).retired == "2.0.0"
 
 
 def test_a_note_changed_after_it_was_retired_elsewhere_is_there() -> None:
@@ -270,6 +331,14 @@ def test_the_later_line_of_a_type_counts() -> None:
     assert good(text).types["cloze"].design == S
     text = FULL + f"type basic {iso(EARLY)} id=1002791738570 schema=9f31c2d07a5e8b44 design={S}\n"
     assert good(text) == good(FULL)
+
+
+def test_a_line_kept_twice_counts_once() -> None:
+    """A merge that keeps a whole hunk of both sides may double lines; a release mends that."""
+    doubled = "".join(
+        f"{each}\n" * (number > 0) for number, each in enumerate(FULL.split("\n")[:-1])
+    )
+    assert lock_text(good(FULL + doubled)) == FULL
 
 
 def test_the_later_of_two_releases_of_a_version_counts() -> None:
@@ -373,6 +442,21 @@ UNKNOWN = {
     "no deck": (FULL.replace("deck a-deck name=A%20Deck::100%25\n", ""), 10),
     "nothing": ("", 1),
 }
+
+
+@pytest.mark.parametrize("name", UNKNOWN)
+def test_what_is_not_understood_is_refused(name: str) -> None:
+    """A newer crss-deck may have written it, so nothing is guessed: no lock, and exit code 2."""
+    text, place = UNKNOWN[name]
+    lock, found = read(text)
+    assert lock is None
+    first = found[0]
+    assert first.rule.name == "lock-syntax"
+    assert first.rule.configuration
+    assert first.rule.severity == "error"
+    assert first.span is not None
+    assert first.span.location.line == place
+    assert "install a newer crss-deck" in first.help
 
 
 def test_the_command_exits_with_2(tmp_path: Path) -> None:
@@ -531,6 +615,27 @@ def test_was_cannot_be_dropped() -> None:
     assert "write was: first" in help
 
 
+def test_was_cannot_change_to_another_note() -> None:
+    """`was` of another released note would take that note's place."""
+    author = renamed()
+    author.edit(basic("other"), "")
+    author.release()
+    author.edit("was: first", "was: other")
+    ((rule, _, help),) = errors(author)
+    assert rule == "taken-key"
+    assert "write was: first" in help
+
+
+def test_was_names_the_first_name() -> None:
+    """A note renamed twice keeps its first name as `was`; the second one is no origin."""
+    author = renamed()
+    author.edit("id: third; was: first", "id: fourth; was: second")
+    ((rule, message, help),) = errors(author)
+    assert rule == "taken-key"
+    assert message == "the name `second` belongs to the note `first`"
+    assert "write was: first" in help
+
+
 def test_was_was_released() -> None:
     """A `was` that no release had is a mistake, whether the key is new or known."""
     author = renamed()
@@ -538,6 +643,25 @@ def test_was_was_released() -> None:
     assert [(rule, message) for rule, message, _ in errors(author)] == [
         ("unknown-origin", "no release had a note `never`")
     ]
+
+
+def test_a_note_may_get_its_first_name_back() -> None:
+    """Renamed and renamed back, with or without `was`: still the same note, and released so."""
+    for entries in ("id: first", "id: first; was: first"):
+        author = renamed()
+        guids = {note.guid for note in author.package().notes}
+        author.edit("id: third; was: first", entries)
+        assert errors(author) == []
+        assert author.statuses()["first"] is Status.RENAMED
+        author.release()
+        assert author.lock().notes["first"].origin == "first"
+        assert author.lock().names == {"first", "second", "third", "other"}
+        author.edit("Who?", "Who is it?")
+        assert errors(author) == []
+        assert author.statuses()["first"] is Status.CHANGED
+        author.release()
+        assert {note.guid for note in author.package().notes} == guids
+        assert not author.compile().draft
 
 
 def test_a_note_may_get_an_earlier_name_back() -> None:
@@ -557,6 +681,52 @@ def test_two_notes_never_have_one_guid() -> None:
         author.release()
         author.files["more.md"] = more
         assert [rule for rule, *_ in errors(author)] == ["duplicate-key"]
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_one_name_on_two_branches(turned: bool) -> None:
+    """A note renamed to `a` on one, a new note `a` on the other: the new one has the name."""
+    base = Author(basic("x") + basic("y"))
+    base.release()
+    main, other = base.branch(), base.branch()
+    main.edit("id: x", "id: a; was: x")
+    main.release(date=FIRST + DAY)
+    other.files["more.md"] = basic("a", "Another a?")
+    other.release(date=FIRST + 2 * DAY)
+    ours, theirs = main.text(LOCK), other.text(LOCK)
+    main.files[LOCK] = union(
+        theirs if turned else ours, ours if turned else theirs, base.text(LOCK)
+    )
+    main.files["more.md"] = other.files["more.md"]
+    assert {rule for rule, *_ in errors(main)} == {"duplicate-key", "taken-key"}
+    main.edit("id: a; was: x", "id: b; was: x")
+    assert errors(main) == []
+    guids = {note.guid for each in (base, other) for note in each.package().notes}
+    assert {note.guid for note in main.package(FIRST + 9 * DAY).notes} == guids
+    main.edit("id: a", "id: c; was: a", "more.md")
+    assert errors(main) == []
+    assert {note.guid for note in main.package(FIRST + 9 * DAY).notes} == guids
+
+
+def test_one_new_name_for_two_kinds() -> None:
+    """Two branches released `new`, one as a basic and one as a cloze note: either has to go."""
+    base = Author(basic("x"))
+    base.release()
+    main, other = base.branch(), base.branch()
+    main.files["more.md"] = basic("new")
+    main.release(date=FIRST + DAY)
+    other.files["more.md"] = cloze("new", "A {{c1::gap}}.")
+    other.release(date=FIRST + 2 * DAY)
+    main.files[LOCK] = union(main.text(LOCK), other.text(LOCK), base.text(LOCK))
+    assert [rule for rule, *_ in errors(main)] == ["changed-kind"]
+    main.files["more.md"] = other.files["more.md"]
+    assert [rule for rule, *_ in errors(main)] == ["changed-kind"]
+    main.files["more.md"] = basic("newer")
+    assert errors(main) == []
+    main.date = other.date
+    main.release()
+    main.files["more.md"] = basic("new")
+    assert [rule for rule, *_ in errors(main)] == ["changed-kind"]
 
 
 def test_drafts_are_not_named_like_released_notes() -> None:

@@ -23,7 +23,7 @@ from crss_deck.history import Status
 from crss_deck.lock import SPENT, iso, lock_text
 from crss_deck.manifest import Manifest
 from crss_deck.note_types import NoteType, note_types
-from crss_deck.release import HAZARDS, Kind, Level, ReleaseError, release_deck
+from crss_deck.release import HAZARDS, Kind, Level, ReleaseError, plan_release, release_deck
 
 OTHER_PNG = PEER_PNG + b"\0"
 SECOND_FILE = "---\ntags: [t]\nsource: A book\n---\n\n# Heading\n\n" + basic("deep")
@@ -213,6 +213,24 @@ def test_without_other_tools_nothing_is_held() -> None:
         other = author.branch()
         edit(other)
         assert Status.HELD not in other.statuses().values()
+
+
+LAYOUTS = {
+    "a comment between two lists": ("\n\n- a\n\n<!-- and -->\n\n- b", "\n\n- a\n\n- b"),
+    "the blanks before a list": ("\n\n- a\n  - b", "\n\n - a\n  - b"),
+    "a table made text": ("\n| a |\n| --- |\n| b |", "\n\t| a |\n| --- |\n| b |"),
+    "a hard line break": ("a  \nb", "a\nb"),
+}
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_a_layout_that_learners_see_is_a_change(name: str) -> None:
+    """What authors change by blanks and comments alone is no work of newer tools."""
+    before, after = LAYOUTS[name]
+    author = Author(basic("x", answer=before))
+    author.release()
+    author.edit(before, after)
+    assert author.statuses()["x"] is Status.CHANGED
 
 
 # ------------------------------------------------------------------ drafts and their dates
@@ -607,6 +625,14 @@ def test_an_allowed_hazard_is_recorded() -> None:
     assert author.text(CHANGELOG).count("Empty Cards") == 1
 
 
+def test_what_was_allowed_for_nothing_is_not_recorded() -> None:
+    """The release line tells what learners met, not what was typed."""
+    author = released()
+    author.edit("of all", "of some")
+    author.release(allow=["card-removed"])
+    assert "allow=" not in author.text(LOCK)
+
+
 def test_an_unknown_hazard_is_refused() -> None:
     """A misspelt name allows nothing; the known ones are listed."""
     author = released()
@@ -722,6 +748,13 @@ def test_a_release_is_later_than_every_other(date: int) -> None:
     assert author.plan(date=FIRST + 1).date == FIRST + 1
 
 
+@pytest.mark.parametrize("date", [-1, 0, 1])
+def test_a_release_is_not_dated_to_1970(date: int) -> None:
+    """A note dated 0 breaks Anki's Check Database; such a clock is wrong anyway."""
+    with pytest.raises(ReleaseError):
+        plan_release(Author(NOTES, FILES).folder(), clock=date)
+
+
 # ------------------------------------------------------------------ --rerender and --recover
 
 
@@ -803,6 +836,16 @@ def test_a_lost_lock_is_recovered_with_a_release(disk: Path) -> None:
     assert lock in (disk / LOCK).read_bytes() or lock.split(b"\n")[2] in (disk / LOCK).read_bytes()
 
 
+def test_a_lost_lock_is_recovered_without_a_change(disk: Path) -> None:
+    """Where nothing has changed, `--recover` writes the lock and nothing else."""
+    before = snapshot(disk)
+    (disk / LOCK).unlink()
+    plan = release_deck(disk, clock=FIRST + DAY, recover=package_of(disk))
+    assert plan.version == "1.0.0"
+    assert snapshot(disk) == before
+    assert not build_deck(disk, disk.parent / "again", locked=True).compilation.draft
+
+
 def test_only_a_release_can_be_recovered_from(disk: Path) -> None:
     """A draft holds no lock."""
     change(disk, "of all", "of some")
@@ -854,6 +897,17 @@ def test_deck_toml_keeps_its_other_bytes(disk: Path) -> None:
     assert (disk / MANIFEST).read_bytes() == text.replace("'1.0.0'", "'1.0.1'").encode()
 
 
+@pytest.mark.parametrize("line", ['"version" = "1.0.0"', 'version = """1.0.0"""'])
+def test_a_version_that_cannot_be_found_is_not_guessed(disk: Path, line: str) -> None:
+    """Where deck.toml says it in an unusual way, nothing is written."""
+    change(disk, 'version = "1.0.0"', line, MANIFEST)
+    change(disk, "of all", "of some")
+    before = snapshot(disk)
+    with pytest.raises(ReleaseError, match=r"deck\.toml"):
+        release_deck(disk, clock=FIRST + DAY)
+    assert snapshot(disk) == before
+
+
 def test_a_refused_release_writes_nothing(disk: Path) -> None:
     """All is worked out before the first file is touched."""
     change(disk, "{{c2::bread}}", "bread")
@@ -891,6 +945,15 @@ def test_the_changelog_keeps_what_authors_write() -> None:
     assert head == "# News\n\nFor you.\n\n"
     assert mark
     assert rest.endswith("\n\n## 1.0.0 (2023-11-14)\n\nWe are *happy*.\n")
+
+
+def test_a_changelog_without_a_head_keeps_its_order() -> None:
+    """Where the first line is a section already, the new one stands above it."""
+    author = released()
+    author.files[CHANGELOG] = "## 1.0.0 (2023-11-14)\n\nFirst release.\n"
+    author.edit("of all", "of some")
+    author.release()
+    assert [name[:5] for name in sections(author.text(CHANGELOG))] == ["1.0.1", "1.0.0"]
 
 
 def test_a_section_is_replaced_and_not_doubled() -> None:
@@ -936,6 +999,46 @@ def crash_after(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], Non
 
 
 @pytest.mark.parametrize("files", [0, 1, 2])
+@pytest.mark.parametrize("kind", ["wording", "a note added", "authors"])
+def test_a_broken_release_is_completed(
+    disk: Path,
+    crash_after: Callable[[int], None],
+    monkeypatch: pytest.MonkeyPatch,
+    files: int,
+    kind: str,
+) -> None:
+    """After a crash the next `check` says so, and `release` run again completes that version."""
+    author = released()
+    CHANGES[kind].edit(author)
+    author.write(disk)
+    before = snapshot(disk)
+    version = VERSIONS[CHANGES[kind].level]
+    crash_after(files)
+    with pytest.raises(Crash):
+        release_deck(disk, clock=FIRST + DAY)
+    monkeypatch.undo()
+    broken = snapshot(disk)
+    assert sum(broken[name] != before[name] for name in before) == files
+    assert broken[LOCK] == before[LOCK]
+    assert broken.keys() == before.keys()
+    found = compile_deck(read_deck(disk))
+    assert found.draft
+    names = [d.rule.name for d in found.diagnostics]
+    assert names.count("unfinished-release") == (files > 0)
+    for d in found.diagnostics:
+        if d.rule.name == "unfinished-release":
+            assert version in d.message
+            assert "crss-deck release" in d.help
+    plan = release_deck(disk, clock=FIRST + 3 * DAY)
+    assert plan.version == version
+    changelog = (disk / CHANGELOG).read_text(encoding="utf-8")
+    assert sections(changelog) == [f"{version} (2023-11-17)", "1.0.0 (2023-11-14)"]
+    result = build_deck(disk, disk.parent / "build", locked=True)
+    assert result.path.name == f"released-{version}.apkg"
+    assert "unfinished-release" not in {d.rule.name for d in result.compilation.diagnostics}
+
+
+@pytest.mark.parametrize("files", [0, 1, 2])
 def test_a_broken_first_release_is_completed(
     tmp_path: Path, crash_after: Callable[[int], None], monkeypatch: pytest.MonkeyPatch, files: int
 ) -> None:
@@ -977,6 +1080,21 @@ def not_released(disk: Path) -> str:
         build_deck(disk, disk.parent / "locked", locked=True)
     assert not (disk.parent / "locked").exists()
     return str(caught.value)
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_locked_refuses_a_draft(disk: Path, name: str) -> None:
+    """Any change that Anki would see makes a draft; the message names the notes that differ."""
+    author = released()
+    CHANGES[name].edit(author)
+    for path in ("notes.md", "z.md"):
+        (disk / path).unlink()
+    author.write(disk)
+    told = not_released(disk)
+    assert told.startswith("this is not release 1.0.0, but a draft (")
+    keys = {key for _, key, _ in CHANGES[name].evidence if key}
+    assert all(key in told for key in keys)
+    assert "tools" not in told
 
 
 def test_locked_needs_a_release(tmp_path: Path) -> None:
@@ -1081,6 +1199,32 @@ def merged(main: Author, hotfix: Author, base: Author, *, stale: bool = False) -
     main.date = max(main.date, hotfix.date)
 
 
+@pytest.mark.parametrize("stale", [False, True])
+def test_a_hotfix_beside_main(stale: bool) -> None:
+    """1.0.1 is later than 1.1.0; after the merge, who has either gets what the other changed."""
+    base = released()
+    main, hotfix = base.branch(), base.branch()
+    CHANGES["a note added"].edit(main)
+    main.edit("c1::tea", "c1::green tea")
+    assert main.release(date=FIRST + 2 * DAY).version == "1.1.0"
+    hotfix.edit("of all", "of some")
+    assert hotfix.release(date=FIRST + 3 * DAY).version == "1.0.1"
+    main.edit("of all", "of some")
+    merged(main, hotfix, base, stale=stale)
+    assert main.faults() == []
+    assert main.statuses() == dict.fromkeys(main.statuses(), Status.SAME)
+    assert main.compile().draft
+    assert main.dates(FIRST + 9 * DAY)["one"] == FIRST + 3 * DAY
+    assert "not later" in refusal(main, date=FIRST + 3 * DAY)
+    plan = main.release(date=FIRST + 4 * DAY)
+    assert plan.version == "1.1.1"
+    assert main.dates()["one"] == FIRST + 3 * DAY
+    assert main.dates()["gaps"] == main.dates()["new"] == FIRST + 2 * DAY
+    assert [r.version for r in main.lock().releases] == ["1.0.0", "1.1.0", "1.0.1", "1.1.1"]
+    assert main.text(LOCK).count("\nnote one ") == 1
+    assert "1.0.1" not in [r.version for r in base.lock().releases]
+
+
 def test_a_hotfix_that_main_undoes() -> None:
     """Main keeps its own text: whoever has the hotfix gets it, by a new date."""
     base = released()
@@ -1149,6 +1293,43 @@ def test_reflowed_on_one_branch_and_held_on_the_other() -> None:
         main.release(date=FIRST + 3 * DAY)
         assert main.dates()["one"] == FIRST
         assert len(main.line("one").digests) == 1
+
+
+@pytest.mark.parametrize("renamed_last", [False, True])
+def test_renamed_on_one_branch_and_edited_on_the_other(renamed_last: bool) -> None:
+    """After the merge it is one note, under its new name and with its first GUID."""
+    base = released()
+    guids = {note.guid for note in base.package().notes}
+    main, other = base.branch(), base.branch()
+    main.edit("id: one", "id: uno; was: one")
+    other.edit("of all", "of some")
+    first, second = (other, main) if renamed_last else (main, other)
+    first.release(date=FIRST + DAY)
+    second.release(date=FIRST + 2 * DAY)
+    main.edit("of all", "of some")
+    merged(main, other, base)
+    assert main.faults() == []
+    main.release(date=FIRST + 3 * DAY)
+    assert main.dates()["uno"] == FIRST + 3 * DAY
+    assert main.line("uno").origin == "one"
+    assert {note.guid for note in main.package().notes} == guids
+    assert main.faults() == []
+    assert not main.compile().draft
+
+
+@pytest.mark.parametrize("stale", [False, True])
+def test_retired_on_one_branch(stale: bool) -> None:
+    """The other branch released something else: after the merge the note is still retired."""
+    base = released()
+    main, other = base.branch(), base.branch()
+    other.edit(BOTH, "")
+    other.release(date=FIRST + DAY)
+    main.edit("of all", "of some")
+    main.release(date=FIRST + 2 * DAY)
+    main.edit(BOTH, "")
+    merged(main, other, base, stale=stale)
+    assert main.line("both").retired == "1.1.0"
+    assert Kind.RETIRED not in {c.kind for c in main.plan(date=FIRST + 3 * DAY).changes}
 
 
 def test_numbers_added_on_two_branches() -> None:
@@ -1268,6 +1449,41 @@ def test_the_command_dates_by_the_clock(disk: Path) -> None:
     assert lock is not None
     assert lock.lock is not None
     assert before <= lock.lock.newest_date <= time.time()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--date", "2099-01-01T00:00:00Z"], 2, "--date lies in the future"),
+        (["--date", "2023-11-14"], 2, "--date: '2023-11-14' is no date"),
+        (["--date", iso(FIRST)], 1, "is not later than the last release"),
+        (["--version", "1.0.0"], 1, "released already"),
+        (["--recover", "missing.apkg"], 1, "--recover is for a lost one"),
+        (["--bump", "huge"], 2, "huge"),
+    ],
+)
+def test_the_command_refuses(disk: Path, arguments: list[str], code: int, message: str) -> None:
+    """Misuse exits with 2, a release that cannot be made with 1; nothing is written."""
+    change(disk, "of all", "of some")
+    before = snapshot(disk)
+    done = run("release", *arguments, cwd=disk.parent)
+    assert done.returncode == code, done.stderr
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert snapshot(disk) == before
+
+
+def test_the_command_recovers(disk: Path) -> None:
+    """A package that is not there is exit 2; from a real one the lost lock is written again."""
+    lock = (disk / LOCK).read_bytes()
+    (disk / LOCK).unlink()
+    done = run("release", "--recover", "missing.apkg", cwd=disk.parent)
+    assert done.returncode == 2
+    assert "missing.apkg" in done.stderr
+    done = run("release", "--recover", str(package_of(disk)), cwd=disk.parent)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "1.0.0\n"
+    assert (disk / LOCK).read_bytes() == lock
 
 
 def test_the_command_says_that_nothing_changed(disk: Path) -> None:
