@@ -5,9 +5,11 @@ Everything but Click is imported inside a command, so that `--help` and `--versi
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
+import time
 from contextlib import suppress
 from io import TextIOWrapper
 from types import FrameType
@@ -254,8 +256,6 @@ def release(
     Writes the version into deck.toml, a section of CHANGELOG.md for learners, and deck.lock. Makes
     no commit and no tag, and says which to make.
     """
-    import time
-
     from crss_deck.build import DeckError
     from crss_deck.lock import from_iso
     from crss_deck.release import RELEASE_FILES, Level, ReleaseError, release_deck
@@ -479,6 +479,8 @@ def _clock() -> int | None:
             f"SOURCE_DATE_EPOCH is {text[:20]!r}: it must be whole seconds since 1970, from 2 on"
             " and before 2106."
         )
+    if int(text) > time.time() + 300:
+        raise click.UsageError("SOURCE_DATE_EPOCH lies in the future: Anki would refuse the notes.")
     return int(text)
 
 
@@ -489,6 +491,9 @@ def _terminate(_signal: int, _frame: FrameType | None) -> None:
 def main() -> None:
     """Run the command and exit: 0 done, 1 faults, 2 unusable, 130 interrupted, 143 terminated."""
     signal.signal(signal.SIGTERM, _terminate)
+    # A command lives for seconds and holds on to what it makes: looking for cycles in hundreds of
+    # thousands of tokens took 40 % of the time of 10 000 notes.
+    gc.disable()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # what the terminal cannot show is shown escaped
             stream.reconfigure(errors="backslashreplace")

@@ -41,11 +41,17 @@ class _InlineParser(ParserInline):
                 state.pending += state.src[start]
                 state.pos += 1
             if len(tokens) > count:
-                for token in tokens[count:]:
-                    if "at" not in token.meta:
-                        token.meta["at"] = (start, state.pos)
-                if start > text_start and tokens[count].type == "text":
-                    tokens[count].meta["at"] = (text_start, start)
+                new = tokens[count:]
+                if start > text_start and new[0].type == "text":
+                    new.pop(0).meta["at"] = (text_start, start)
+                # The delimiters of `***` or `~~~~` are tokens of their own, side by side.
+                side_by_side = all(token.type == "text" for token in new)
+                position = start
+                for token in new:
+                    behind = position + len(token.content) if side_by_side else state.pos
+                    token.meta.setdefault("at", (position, behind))
+                    if side_by_side:
+                        position = behind
                 text_start = state.pos
         if state.pending:
             state.pushPending()
@@ -107,21 +113,29 @@ def _join_text(state: StateInline) -> None:
     """Join neighbouring text tokens and set levels, as markdown-it's rule, but keep places."""
     level = 0
     joined: list[Token] = []
+    taken: int | None = None
     for token in state.tokens:
+        start, end = token.meta["at"]
+        before = joined[-1] if joined else None
         if token.nesting < 0:
             level -= 1
         token.level = level
         if token.nesting > 0:
             level += 1
-        if token.type == "text" and joined and joined[-1].type == "text":
-            before = joined[-1]
-            # What is left of delimiters that became emphasis is empty, and begins elsewhere.
-            start = (before if before.content else token).meta["at"][0]
-            end = (token if token.content else before).meta["at"][1]
+        if token.type == "text" and not token.content:
+            # The other half of a `**`: it stands before an opening one and behind a closing one.
+            if before is not None and before.nesting < 0:
+                before.meta["at"] = (before.meta["at"][0], end)
+            else:
+                taken = start
+        elif token.type == "text" and before is not None and before.type == "text":
             before.content += token.content
-            before.meta["at"] = (start, end)
+            before.meta["at"] = (before.meta["at"][0], end)
         else:
+            if token.nesting > 0 and taken is not None:
+                token.meta["at"] = (taken, end)
             joined.append(token)
+            taken = None
     state.tokens[:] = joined
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable
-from itertools import islice
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -102,7 +102,12 @@ _FOOTNOTE = re.compile(r"\[\^[^\]\s]+\]")
 _TILDE = re.compile(r"(?<!~)~(?=[^\s~])[^~\n]*(?:(?<=\w)~(?!~)|(?<=[^\s~\w])~(?![~\w]))")
 _LATEX = re.compile(r"\[/?latex\]|\[/?\${1,2}\]", re.IGNORECASE)
 _SOUND = re.compile(r"\[(?:sound|anki):[^\]\n]*\]", re.IGNORECASE)
-_LINK = re.compile(r"(?:https?://[^/?#\s]+|mailto:[^\s@]+@[^\s@]|tel:[+0-9])", re.IGNORECASE)
+_PORT = r"(?::(?:[0-5]?[0-9]{1,4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?"
+_LINK = re.compile(
+    rf"https?://(?:\[[0-9a-f:.]+\]|[^\s/?#%:@<>\"\\^`{{|}}\[\]]+){_PORT}(?=[/?#]|\Z)"
+    r"|mailto:[^\s@]+@[^\s@]|tel:[+0-9]",
+    re.IGNORECASE,
+)
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _PROSE_ONLY = re.compile(r"[\w\s.,;:'’\"!?%/()-]*")
 _ACTIVE_TEX = re.compile(r"\\(?:href|url|require|class|cssId|style|data|script)(?![A-Za-z])")
@@ -127,6 +132,7 @@ class InlineChecker:
         self._children = children
         self._stack: list[_Frame] = []
         self._clozes: list[Token] = []  # the opening tokens among them
+        self._tags: Counter[str] = Counter()  # the names of the HTML tags among them
         self._hints: dict[int, Token] = {}  # separators by id() of their opening token
         self._filled: set[tuple[int, bool]] = set()
         self._deletions: list[ClozeDeletion] = []
@@ -285,11 +291,15 @@ class InlineChecker:
         self._stack.append(_Frame(kind, token, number))
         if kind == "cloze":
             self._clozes.append(token)
+        elif kind == "html":
+            self._tags[_tag_name(token)] += 1
 
     def _pop(self) -> _Frame:
         frame = self._stack.pop()
         if frame.kind == "cloze":
             self._clozes.pop()
+        elif frame.kind == "html":
+            self._tags[_tag_name(frame.token)] -= 1
         return frame
 
     def _fill(self) -> None:
@@ -501,7 +511,8 @@ class InlineChecker:
 
     def _skip_close(self) -> Token | None:
         """Take the next `}}` for text and return it: it belongs to a mark that is no good."""
-        for token in islice(self._children, self._index + 1, None):
+        for index in range(self._index + 1, len(self._children)):
+            token = self._children[index]
             if token.type in ("cloze_open", "braces_open"):
                 return None
             if token.type == "cloze_close":
@@ -563,9 +574,7 @@ class InlineChecker:
             self._end_html(token, name)
 
     def _end_html(self, token: Token, name: str) -> None:
-        if not any(
-            frame.kind == "html" and _tag_name(frame.token) == name for frame in self._stack
-        ):
+        if not self._tags[name]:
             if name not in self._foreign_tags:  # else said at the opening tag
                 self._unbalanced(token)
             return

@@ -93,9 +93,9 @@ class Document(NamedTuple):
     front_matter: Span | None
 
 
-_ATX = re.compile(r"#{1,6}[ \t]*")
+_ATX = re.compile(r"#{1,6}\s*")
 _CONTAINER = re.compile(r"[ \t>]*(?:(?:[-+*]|[0-9]{1,9}[.)])[ \t]+[ \t>]*)*")
-_BLOCK_START = re.compile(r"(?:[-+*][ \t]+\S|[0-9]{1,9}[.)][ \t]+\S|>|`{3}|~{3}|\|)")
+_BLOCK_START = re.compile(r"(?:[-+*][ \t]+\S|[0-9]{1,9}[.)][ \t]+\S|>|`{3,}[^`\n]*\Z|~{3}|\|)")
 _NUMBERED = re.compile(r"([0-9]{1,9})[.)][ \t]+\S")
 _SPOILT_COMMENT = re.compile(
     r"[<‹«]\s*[!—–-][!—–\s-]*(?:id|was|tags|claims|allow|reversed|type-in)\b", re.IGNORECASE

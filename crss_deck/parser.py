@@ -327,11 +327,13 @@ class _Parser:
     def _number(self, blocks: Markdown, deletions: list[ClozeDeletion]) -> None:
         """Say which number each unnumbered cloze may take: its own, or the next one unused."""
         used = {deletion.number for deletion in deletions}
+        highest = max(used, default=0)
         for unnumbered in (each for block in blocks for each in block.unnumbered):
             number = unnumbered.number
             if number is None or number in used or not 0 < number <= MAX_CLOZE_NUMBER:
-                number = max(used, default=0) + 1
+                number = highest + 1
             used.add(number)
+            highest = max(highest, number)
             span, prefix = unnumbered.span, unnumbered.prefix
             free = number <= MAX_CLOZE_NUMBER
             answer = self._source.text[prefix.end : span.end - 2].strip()
