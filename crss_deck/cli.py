@@ -384,8 +384,9 @@ def verify(
     With --upgrade-from, a learner imports and studies those packages first, and gets FILE.apkg
     with Anki's default options. Needs Anki: pip install "crss-deck[anki]".
     """
+    from crss_deck.hazards import HAZARDS
     from crss_deck.manifest import suggestion
-    from crss_deck.verify import HAZARDS, VerifyError, verify_package
+    from crss_deck.verify import VerifyError, verify_package
 
     for name in allow:
         if name not in HAZARDS:
@@ -407,25 +408,25 @@ def verify(
 @cli.command()
 @click.argument("rule", required=False)
 def explain(rule: str | None) -> int:
-    """Explain RULE: what it finds, why it matters, how to mend it. Without RULE, list all."""
+    """Explain RULE, or a hazard: what it finds, why it matters. Without RULE, list all."""
     from crss_deck.diagnostics import RULES
-    from crss_deck.explain import explain_hazard, explain_text
+    from crss_deck.explain import explain_hazard, explain_text, hazard_list
+    from crss_deck.hazards import HAZARDS, REFUSED, RELEASE_HAZARDS
     from crss_deck.manifest import suggestion
-    from crss_deck.release import HAZARDS, REFUSED
+
+    hazards = {*RELEASE_HAZARDS, *REFUSED, *HAZARDS}
 
     if rule is None:
         width = max(map(len, RULES))
         for each in RULES.values():
             click.echo(f"{each.name:{width}}  {each.severity:7}  {each.summary}")
-        click.echo("\nWhat a release can cost learners:\n")
-        for name in (*HAZARDS, *REFUSED):
-            click.echo(name)
+        click.echo(f"\n{hazard_list()}")
         return DONE
-    if rule in HAZARDS or rule in REFUSED:
+    if rule in hazards:
         click.echo(explain_hazard(rule))
         return DONE
     if rule not in RULES:
-        near = suggestion(rule, (*RULES, *HAZARDS, *REFUSED)).replace("did", " Did")
+        near = suggestion(rule, (*RULES, *sorted(hazards))).replace("did", " Did")
         raise click.UsageError(f"There is no rule {rule!r}.{near}")
     click.echo(explain_text(rule))
     return DONE

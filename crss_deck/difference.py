@@ -18,12 +18,13 @@ from crss_deck.build import DeckError
 from crss_deck.compiler import compile_deck
 from crss_deck.diagnostics import RULES
 from crss_deck.folder import LOCK, read_deck
+from crss_deck.hazards import REFUSED
 from crss_deck.history import design_digest, schema_digest
 from crss_deck.identity import note_guid
 from crss_deck.lock import SPENT, LockedNote, read_lock
 from crss_deck.note_types import CLOZE, NoteType
 from crss_deck.package import Package, RenderedNote
-from crss_deck.release import REFUSED, Level
+from crss_deck.release import Level
 from crss_deck.report import count_of
 from crss_deck.source import Source
 from crss_deck.words import readable, without_clozes

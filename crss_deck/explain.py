@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from crss_deck.diagnostics import RULES, Rule, Severity
+from crss_deck.hazards import HAZARDS, REFUSED, RELEASE_HAZARDS, REMARKS
 
 
 class Example(NamedTuple):
@@ -89,13 +90,38 @@ def explain_text(name: str) -> str:
 
 
 def explain_hazard(name: str) -> str:
-    """A hazard of a release explained. Raises KeyError for an unknown name."""
-    from crss_deck.release import HAZARDS, REFUSED
-
+    """A hazard explained: its harm, and who finds it. Raises KeyError for an unknown name."""
     if name in REFUSED:
-        return f"{name} (refused)\n\n{_wrapped(REFUSED[name])}"
-    end = f"`crss-deck release` refuses it, unless --allow {name} says that it is meant."
-    return f"{name} (hazard of a release)\n\n{_wrapped(HAZARDS[name])}\n\n{_wrapped(end)}"
+        parts = [f"{name} (refused)", REFUSED[name], "`crss-deck release` refuses it always."]
+    elif name in RELEASE_HAZARDS:
+        end = f"`crss-deck release` refuses it, unless --allow {name} says that it is meant."
+        parts = [f"{name} (hazard of a release)", RELEASE_HAZARDS[name], end]
+    else:
+        parts = [f"{name} (found in the real Anki)", HAZARDS[name].harm]
+    if name in REMARKS:
+        parts.append("`crss-deck verify` tells it as a remark: a good release may bring it along.")
+    elif name in HAZARDS:
+        parts.append(f"`crss-deck verify` tells it as a problem, unless --allow {name} is given.")
+    return "\n\n".join(map(_wrapped, parts))
+
+
+def hazard_list() -> str:
+    """The names of all hazards, each with what it does, grouped by who finds them."""
+    groups = (
+        ("What a release can cost learners, refused unless it is allowed:", RELEASE_HAZARDS),
+        ("What no release can bring to learners:", REFUSED),
+        (
+            "What `verify` finds in the real Anki:",
+            {name: hazard.harm for name, hazard in HAZARDS.items()},
+        ),
+    )
+    return "\n\n".join(
+        "\n".join([title, "", *(f"{name:{_WIDTH}}  {harm}" for name, harm in harms.items())])
+        for title, harms in groups
+    )
+
+
+_WIDTH = max(map(len, (*RELEASE_HAZARDS, *REFUSED, *HAZARDS)))
 
 
 def how_to_allow(rule: Rule) -> str:

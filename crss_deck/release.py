@@ -20,6 +20,7 @@ from crss_deck.compiler import Compilation, compile_deck
 from crss_deck.diagnostics import Diagnostic, Edit, Severity
 from crss_deck.fix import changed_bytes
 from crss_deck.folder import CHANGELOG, LOCK, MANIFEST, SourceFolder, read_deck
+from crss_deck.hazards import REFUSED, RELEASE_HAZARDS
 from crss_deck.history import History, NoteState, Status, design_digest, schema_digest, stamped
 from crss_deck.lock import (
     SPENT,
@@ -55,26 +56,6 @@ class Level(IntEnum):
         return self.name.lower()
 
 
-HAZARDS = {
-    "deck-renamed": "Learners find new cards under the new name; the cards they have stay under"
-    " the old one until they move them.",
-    "card-removed": "The card stays with learners who have it and shows that there is nothing to"
-    " ask; they remove it with Tools > Empty Cards.",
-    "number-reused": "A card number that was released once now asks something else: who still has"
-    " the old card is asked the new answer with the old schedule.",
-    "number-moved": "An answer moved to another card number: learners are asked one answer with"
-    " the schedule of the other.",
-}
-"""What a major change does to learners; `release` wants each named with --allow."""
-
-REFUSED = {
-    "schema-changed": "The fields or templates of a note type changed: Anki would refuse every"
-    " note of it, for ever.",
-    "guid-shared": "Two notes have one GUID: each import would overwrite one with the other.",
-}
-"""What no release can bring to learners."""
-
-
 RELEASE_FILES = (CHANGELOG, MANIFEST, LOCK)
 """What a release writes."""
 _ORDER = (MANIFEST, CHANGELOG, LOCK)
@@ -93,6 +74,7 @@ class Kind(StrEnum):
     REWORDED = "reworded"
     RENAMED = "renamed"
     PUSHED = "pushed"
+    MERGED = "merged"
     MOVED = "moved"
     CARDS = "cards"
     RETIRED = "retired"
@@ -275,6 +257,8 @@ def _changes(deck: Deck, history: History, package: Package, push: frozenset[str
     if deck.manifest.name != lock.name:
         text = f"the deck is now called “{deck.manifest.name}”, before “{lock.name}”"
         changes.append(Change(Kind.DECK, Level.MAJOR, text, hazard="deck-renamed"))
+    base = lock.release(deck.manifest.version)
+    merged = {r.date: r.version for r in lock.releases if base and r.date > base.date}
     present = set()
     for state, status in zip(history.states, history.statuses, strict=True):
         present.add(state.origin)
@@ -289,6 +273,9 @@ def _changes(deck: Deck, history: History, package: Package, push: frozenset[str
             changes.append(Change(Kind.REWORDED, Level.PATCH, title, state.key))
         elif state.key in push:
             changes.append(Change(Kind.PUSHED, Level.PATCH, title, state.key))
+        elif locked.date in merged:
+            text = f"{title}, in {merged[locked.date]}"
+            changes.append(Change(Kind.MERGED, Level.PATCH, text, state.key))
         if status is Status.RENAMED:
             changes.append(
                 Change(Kind.RENAMED, Level.PATCH, f"{title}, before `{locked.key}`", state.key)
@@ -407,16 +394,19 @@ def _target(
 
 
 def _judge_hazards(changes: Iterable[Change], allowed: Sequence[str]) -> None:
-    unknown = [name for name in allowed if name not in HAZARDS]
+    unknown = [name for name in allowed if name not in RELEASE_HAZARDS]
     if unknown:
-        raise ReleaseError(f"--allow: there is no {unknown[0]}; known are {', '.join(HAZARDS)}")
+        raise ReleaseError(
+            f"--allow: there is no {unknown[0]}; known are {', '.join(RELEASE_HAZARDS)}"
+        )
     found: dict[str, list[str]] = {}
     for change in changes:
         if change.hazard and change.hazard not in allowed:
             found.setdefault(change.hazard, []).append(change.text)
     if found:
         listed = "".join(
-            f"\n  {name}: {'; '.join(texts)}\n    {HAZARDS[name]}" for name, texts in found.items()
+            f"\n  {name}: {'; '.join(texts)}\n    {RELEASE_HAZARDS[name]}"
+            for name, texts in found.items()
         )
         names = " ".join(f"--allow {name}" for name in found)
         raise ReleaseError(
@@ -480,6 +470,7 @@ _TITLES = {
     "reworded": "Reworded or corrected",
     "renamed": "Renamed (nothing changes for you)",
     "pushed": "Shown anew",
+    "merged": "Changed in a version beside the last one",
     "moved": "Moved to another deck (cards you have stay where they are)",
     "cards": "Cards that come or go",
     "retired": "Retired",
@@ -510,7 +501,7 @@ def changelog_section(
             lines += ["", f"You keep these cards. To suspend them, search in Anki for `{search}`."]
         lines.append("")
     for name in dict.fromkeys(change.hazard for change in changes if change.hazard):
-        lines += [f"**Please note.** {HAZARDS[name]}", ""]
+        lines += [f"**Please note.** {RELEASE_HAZARDS[name]}", ""]
     return "\n".join(lines)
 
 

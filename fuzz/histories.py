@@ -37,9 +37,10 @@ from release_helper import tools, union
 from crss_deck import SourceFolder, compile_deck
 from crss_deck.apkg import package_bytes
 from crss_deck.folder import CHANGELOG, LOCK, MANIFEST
+from crss_deck.hazards import RELEASE_HAZARDS
 from crss_deck.identity import note_guid
 from crss_deck.package import content_digest
-from crss_deck.release import HAZARDS, ReleaseError, plan_release
+from crss_deck.release import ReleaseError, plan_release
 
 DECK = "walk"
 START = 1_500_000_000
@@ -419,7 +420,7 @@ class Author:
                 plan = plan_release(
                     branch.folder(),
                     clock=self.now,
-                    allow=HAZARDS,
+                    allow=RELEASE_HAZARDS,
                     rerender=self.pushed(branch, wanted),
                 )
             except ReleaseError as error:

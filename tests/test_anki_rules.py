@@ -40,8 +40,9 @@ from verify_helper import (
     write,
 )
 
+from crss_deck.hazards import HAZARDS
 from crss_deck.note_types import Field
-from crss_deck.verify import HAZARDS, verify_package
+from crss_deck.verify import verify_package
 
 pytestmark = pytest.mark.anki
 

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.anki
 
 WALK = runpy.run_path(str(Path(__file__).parents[1] / "fuzz" / "histories.py"))
 play: Callable[..., Counter[str]] = WALK["history"]
-SEEDS = range(1, 13)
+SEEDS = range(1, 37)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

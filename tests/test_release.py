@@ -19,11 +19,12 @@ from crss_deck import DeckError, build_deck, compile_deck, read_apkg, read_deck
 from crss_deck.build import NotReleasedError
 from crss_deck.compiler import ClockError
 from crss_deck.folder import CHANGELOG, LOCK, MANIFEST
+from crss_deck.hazards import RELEASE_HAZARDS
 from crss_deck.history import Status
 from crss_deck.lock import SPENT, iso, lock_text
 from crss_deck.manifest import Manifest
 from crss_deck.note_types import NoteType, note_types
-from crss_deck.release import HAZARDS, Kind, Level, ReleaseError, plan_release, release_deck
+from crss_deck.release import Kind, Level, ReleaseError, plan_release, release_deck
 
 OTHER_PNG = PEER_PNG + b"\0"
 SECOND_FILE = "---\ntags: [t]\nsource: A book\n---\n\n# Heading\n\n" + basic("deep")
@@ -417,7 +418,7 @@ def test_levels(name: str) -> None:
     case, author = CHANGES[name], released()
     case.edit(author)
     assert author.compile().draft
-    plan = author.plan(allow=HAZARDS)
+    plan = author.plan(allow=RELEASE_HAZARDS)
     assert plan.level is case.level
     assert plan.version == VERSIONS[case.level]
     found = {(c.kind.value, c.key, c.hazard) for c in plan.changes}
@@ -436,7 +437,7 @@ def test_after_a_release_the_build_is_the_release(name: str) -> None:
     author = released()
     CHANGES[name].edit(author)
     changed = {key for key, status in author.statuses().items() if status is not Status.SAME}
-    author.release(allow=HAZARDS)
+    author.release(allow=RELEASE_HAZARDS)
     assert not author.compile().draft
     assert set(author.statuses().values()) == {Status.SAME}
     assert {key for key, date in author.dates().items() if date == author.date} == changed
@@ -602,7 +603,7 @@ def test_every_hazard_has_to_be_allowed() -> None:
     CHANGES["the deck renamed"].edit(author)
     told = refusal(author)
     for name in ("deck-renamed", "card-removed"):
-        assert HAZARDS[name] in told
+        assert RELEASE_HAZARDS[name] in told
     assert told.endswith("--allow deck-renamed --allow card-removed")
     assert "card 2 is gone" in told
     left = refusal(author, allow=["deck-renamed"])
@@ -639,7 +640,7 @@ def test_an_unknown_hazard_is_refused() -> None:
     author.edit("of all", "of some")
     told = refusal(author, allow=["cards-removed"])
     assert "there is no cards-removed" in told
-    assert all(name in told for name in HAZARDS)
+    assert all(name in told for name in RELEASE_HAZARDS)
 
 
 # ------------------------------------------------------------------ refused always
@@ -674,7 +675,7 @@ def test_a_changed_schema_is_refused(name: str, monkeypatch: pytest.MonkeyPatch)
     author = released()
     author.edit("of all", "of some")
     monkeypatch.setattr(crss_deck.render, "note_types", changed_types(SCHEMAS[name]))
-    assert refusal(author, allow=HAZARDS).startswith("schema-changed")
+    assert refusal(author, allow=RELEASE_HAZARDS).startswith("schema-changed")
 
 
 def test_a_changed_design_is_a_date_of_the_type(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -720,7 +721,7 @@ def test_a_deck_with_errors_is_not_released(edit: Edit, rule: str) -> None:
     author = released()
     edit(author)
     with pytest.raises(DeckError) as caught:
-        author.plan(allow=HAZARDS)
+        author.plan(allow=RELEASE_HAZARDS)
     assert rule in {d.rule.name for d in caught.value.diagnostics} or rule == "metadata-syntax"
 
 
@@ -732,7 +733,7 @@ def test_notes_without_an_id_are_not_released() -> None:
     author.edit("<!-- id: seen -->\n\n", "")
     assert author.compile().draft
     with pytest.raises(DeckError) as caught:
-        author.plan(allow=HAZARDS)
+        author.plan(allow=RELEASE_HAZARDS)
     found = [(d.rule.name, d.rule.severity) for d in caught.value.diagnostics]
     assert found == [("missing-id", "error")] * 2
 
@@ -1218,6 +1219,9 @@ def test_a_hotfix_beside_main(stale: bool) -> None:
     assert "not later" in refusal(main, date=FIRST + 3 * DAY)
     plan = main.release(date=FIRST + 4 * DAY)
     assert plan.version == "1.1.1"
+    assert [(change.kind, change.key) for change in plan.changes] == [(Kind.MERGED, "one")]
+    told = "beside the last one\n\n- “What is one?” (`one`), in 1.0.1\n"
+    assert told in main.text(CHANGELOG)
     assert main.dates()["one"] == FIRST + 3 * DAY
     assert main.dates()["gaps"] == main.dates()["new"] == FIRST + 2 * DAY
     assert [r.version for r in main.lock().releases] == ["1.0.0", "1.1.0", "1.0.1", "1.1.1"]

@@ -35,16 +35,10 @@ from verify_helper import (
 )
 
 from crss_deck import Package
+from crss_deck.hazards import HAZARDS, REMARKS
 from crss_deck.learner import AnkiCollection, Learner, Log
 from crss_deck.note_types import Field
-from crss_deck.verify import (
-    HAZARDS,
-    REMARKS,
-    SHOWN_NOTES,
-    Verification,
-    VerifyError,
-    verify_package,
-)
+from crss_deck.verify import SHOWN_NOTES, Verification, VerifyError, verify_package
 
 pytestmark = pytest.mark.anki
 
