@@ -6,6 +6,7 @@ import re
 import shutil
 from pathlib import Path
 
+import anki.collection  # must be the first module of Anki to be imported
 import pytest
 from anki.notes import NoteId
 from anki_helper import import_package, new_collection
@@ -20,6 +21,8 @@ from crss_deck.release import Plan, release_deck
 from crss_deck.verify import verify_package
 
 pytestmark = pytest.mark.anki
+
+assert anki.collection
 
 DECK = Path(__file__).parents[1] / "source"
 
