@@ -109,6 +109,9 @@ def _check_locked(compilation: Compilation) -> None:
         ]
         present = {state.origin for state in history.states}
         assert history.lock is not None
+        nameless = [s.key for s in history.states if not s.where.common.has_id]
+        if nameless:
+            differing.append(f"without id: {', '.join(nameless)}")
         gone = [n.key for o, n in history.lock.notes.items() if o not in present and not n.retired]
         if gone:
             differing.append(f"gone: {', '.join(gone)}")

@@ -11,9 +11,15 @@ from crss_deck import diagnostics as rules
 from crss_deck.checks import CHECKS, MAX_FINDINGS, Draft, notes_paths
 from crss_deck.diagnostics import Diagnostic, Severity, sort_key
 from crss_deck.folder import LOCK, MANIFEST, SourceFolder
-from crss_deck.history import History, check_against_lock, compare_with_lock, stamped
+from crss_deck.history import (
+    History,
+    check_against_lock,
+    compare_with_lock,
+    forgotten_names,
+    stamped,
+)
 from crss_deck.keys import propose_keys
-from crss_deck.lock import Lock, read_lock
+from crss_deck.lock import Lock, LockedNote, read_lock
 from crss_deck.manifest import Manifest, read_manifest, version_span
 from crss_deck.media import collect_media
 from crss_deck.model import Deck, Note
@@ -71,10 +77,13 @@ def compile_deck(folder: SourceFolder, *, clock: int | None = None) -> Compilati
         notes += file.notes
         tags += file.tags
         key_spans += file.key_spans
-    notes = propose_keys(notes, lock.names if lock else ())
-    if lock is not None:
-        _check_lock(lock, manifest, notes, folder, found)
     media = collect_media(notes, folder, found.add)
+    forgotten = {}
+    if manifest is not None and lock is not None:
+        forgotten = forgotten_names(notes, lock, manifest.tag_root, media.found)
+    notes = propose_keys(notes, lock.names if lock else (), forgotten)
+    if lock is not None:
+        _check_lock(lock, manifest, notes, forgotten, folder, found)
     draft = Draft(folder, manifest, counts, notes, tags, key_spans, media)
     for check in CHECKS:
         for diagnostic in check(draft):
@@ -97,7 +106,7 @@ def _dated(
     history = compare_with_lock(deck, package, lock)
     compilation = compilation._replace(history=history)
     release = lock.release(manifest.version) if lock else None
-    if release is not None:
+    if release is not None and all(note.common.has_id for note in deck.notes):
         dated = stamped(package, history, release.date)
         if content_digest(dated) == release.content:
             dated = dated._replace(lock=folder.texts[LOCK].text)
@@ -116,7 +125,12 @@ def _dated(
 
 
 def _check_lock(
-    lock: Lock, manifest: Manifest | None, notes: list[Note], folder: SourceFolder, found: _Findings
+    lock: Lock,
+    manifest: Manifest | None,
+    notes: list[Note],
+    forgotten: dict[int, LockedNote],
+    folder: SourceFolder,
+    found: _Findings,
 ) -> None:
     if manifest is not None and manifest.id != lock.deck_id:
         found.add(
@@ -141,7 +155,7 @@ def _check_lock(
                 "run `crss-deck release` (again), or write the last released version",
             )
         )
-    check_against_lock(notes, lock, found.add)
+    check_against_lock(notes, lock, forgotten, found.add)
 
 
 class _Findings:

@@ -99,6 +99,9 @@ UNFINISHED_RELEASE = _rule(
 )
 TAKEN_KEY = _rule("taken-key", "a released name is used for another note")
 UNKNOWN_ORIGIN = _rule("unknown-origin", "a note was never released under the name `was` gives")
+FORGOTTEN_WAS = _rule(
+    "forgotten-was", "a released note seems to have come under another id", Severity.WARNING
+)
 CHANGED_KIND = _rule("changed-kind", "a released note became one of the other kind")
 
 # Files and characters

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from hashlib import sha256
 from typing import NamedTuple
@@ -19,7 +19,7 @@ from crss_deck import diagnostics as rules
 from crss_deck.diagnostics import Diagnostic, Rule
 from crss_deck.lock import Lock, LockedNote
 from crss_deck.media import image_tokens, note_blocks
-from crss_deck.model import BasicNote, Block, ClozeNote, Deck, Note
+from crss_deck.model import BasicNote, Block, ClozeNote, Deck, MediaFile, Note
 from crss_deck.note_types import NoteType
 from crss_deck.package import Package, RenderedNote
 
@@ -53,6 +53,10 @@ class Status(StrEnum):
     """Written as before, rendered differently by newer tools: its date stays."""
 
 
+MediaFiles = Mapping[tuple[str, str], MediaFile]
+"""By the path of a notes file, and an address in it."""
+
+
 def _digest(content: object, length: int = 16) -> str:
     """The first hex digits of the SHA-256 of sorted, compact JSON."""
     text = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
@@ -76,7 +80,7 @@ def _written(blocks: Iterable[Block]) -> list[list[str]]:
     return parts
 
 
-def _source_digest(note: Note, deck: Deck) -> str:
+def _source_digest(note: Note, tag_root: str, files: MediaFiles) -> str:
     """The note as written, with all that reaches it from elsewhere, such as tags and media."""
     common = note.common
     fields = {"Q": note.front, "A": note.back} if isinstance(note, BasicNote) else {"C": note.text}
@@ -90,7 +94,7 @@ def _source_digest(note: Note, deck: Deck) -> str:
     path = common.span.source.path
     media = {}
     for token in image_tokens(blocks):
-        file = deck.media[path, str(token.attrs["src"])]
+        file = files[path, str(token.attrs["src"])]
         media[file.path] = sha256(file.content).hexdigest()
     return _digest(
         {
@@ -99,7 +103,7 @@ def _source_digest(note: Note, deck: Deck) -> str:
             "reversed": isinstance(note, BasicNote) and note.reversed,
             "type_in": note.type_in,
             "source": common.file_citation,
-            "tags": sorted(f"{deck.manifest.tag_root}::{tag}" for tag in common.tags),
+            "tags": sorted(f"{tag_root}::{tag}" for tag in common.tags),
             "headings": [
                 unicodedata.normalize("NFC", heading.block.tokens[1].content)
                 for heading in common.context
@@ -108,6 +112,37 @@ def _source_digest(note: Note, deck: Deck) -> str:
             "definitions": sorted({text for block in blocks for text in block.definitions}),
         }
     )
+
+
+def forgotten_names(
+    notes: Sequence[Note], lock: Lock, tag_root: str, files: MediaFiles
+) -> dict[int, LockedNote]:
+    """Released notes that are gone, each by the place of the one new note that repeats its text.
+
+    Nobody writes the same note anew: its id was changed without `was`, or was lost. To learners it
+    would be a second note beside the one they have.
+    """
+    present = {note.common.origin for note in notes}
+    gone: dict[str, list[LockedNote]] = {}
+    for origin, locked in lock.notes.items():
+        if origin not in present:
+            for source, _ in locked.digests:
+                gone.setdefault(source, []).append(locked)
+    found: dict[str, list[int]] = {}
+    for place, note in enumerate(notes) if gone else ():
+        if note.common.origin not in lock.notes and _has_all_media(note, files):
+            found.setdefault(_source_digest(note, tag_root, files), []).append(place)
+    return {
+        places[0]: gone[source][0]
+        for source, places in found.items()
+        if source in gone and len(gone[source]) == len(places) == 1
+    }
+
+
+def _has_all_media(note: Note, files: MediaFiles) -> bool:
+    blocks = [*note_blocks(note), *(heading.block for heading in note.common.context)]
+    path = note.common.span.source.path
+    return all((path, str(token.attrs.get("src"))) in files for token in image_tokens(blocks))
 
 
 def _rendered_digest(note: RenderedNote) -> str:
@@ -129,7 +164,7 @@ def note_states(deck: Deck, package: Package) -> list[NoteState]:
                 note.common.key,
                 note.common.origin,
                 rendered.note_type.kind,
-                _source_digest(note, deck),
+                _source_digest(note, deck.manifest.tag_root, deck.media),
                 _rendered_digest(rendered),
                 _cards(note, rendered),
                 note.common.subdeck,
@@ -247,7 +282,10 @@ def stamped(
 
 
 def check_against_lock(
-    notes: Iterable[Note], lock: Lock, report: Callable[[Diagnostic], None]
+    notes: Sequence[Note],
+    lock: Lock,
+    forgotten: Mapping[int, LockedNote],
+    report: Callable[[Diagnostic], None],
 ) -> None:
     """Report what no release could bring to learners, or what would take another note's place."""
     owners: dict[str, LockedNote] = {}
@@ -256,7 +294,7 @@ def check_against_lock(
             owners[name] = locked
     # After a merge a later name of one note may be the first of another, which then owns it.
     owners |= lock.notes
-    for note in notes:
+    for place, note in enumerate(notes):
         common = note.common
         if not common.has_id:
             continue
@@ -269,6 +307,14 @@ def check_against_lock(
             report(Diagnostic(rule, message, source, span, help))  # noqa: B023
 
         if owner is None:
+            if place in forgotten:
+                former = forgotten[place]
+                say(
+                    rules.FORGOTTEN_WAS,
+                    f"this is word for word the released note `{former.key}`, which is gone",
+                    f"add `was: {former.origin}`, and learners keep their progress; otherwise they"
+                    " get the note a second time",
+                )
             if common.origin != common.key:
                 say(
                     rules.UNKNOWN_ORIGIN,

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 
+from crss_deck.lock import LockedNote
 from crss_deck.lowering import plain_text
 from crss_deck.model import BasicNote, Note
 
 _LENGTH = 40
+EMPTY: Mapping[int, LockedNote] = {}
 
 
-def propose_keys(notes: Iterable[Note], released: Iterable[str] = ()) -> list[Note]:
+def propose_keys(
+    notes: Iterable[Note], released: Iterable[str] = (), lost: Mapping[int, LockedNote] = EMPTY
+) -> list[Note]:
     """The notes, each with a key: its own, or one of the first words of its front.
 
-    `released` are names that belong to notes of earlier releases.
+    `released` are names that belong to notes of earlier releases. `lost` has by place the released
+    note that one without id is, and whose name it gets back.
     """
     notes = list(notes)
     taken = set(released)
@@ -24,10 +29,14 @@ def propose_keys(notes: Iterable[Note], released: Iterable[str] = ()) -> list[No
         taken |= {note.common.key, note.common.origin}
     keyed: list[Note] = []
     numbers: dict[str, int] = {}
-    for note in notes:
+    for place, note in enumerate(notes):
         common = note.common
         if not common.key:
-            key = _unique(_slug(note), taken, numbers)
+            known = lost.get(place)
+            if known is not None and known.key == known.origin:
+                key = known.key
+            else:
+                key = _unique(_slug(note), taken, numbers)
             taken.add(key)
             common = common._replace(key=key, origin=common.origin or key)
             note = note._replace(common=common)

@@ -517,6 +517,33 @@ def _with_section(changelog: str, version: str, section: str) -> str:
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
+def _what_they_share(history: History) -> str:
+    """The heading or the front matter that has changed all notes below it, or else the file."""
+    changed: Counter[tuple[str, str]] = Counter()
+    spared: set[tuple[str, str]] = set()
+    for state, status in zip(history.states, history.statuses, strict=True):
+        common = state.where.common
+        path = common.span.source.path
+        groups = [(path, "its front matter")]
+        for heading in common.context:
+            line = heading.span.location.line
+            groups.append((path, f"the heading “{plain_text([heading.block])}” in line {line}"))
+        if status is Status.CHANGED:
+            changed.update(groups)
+        elif status is not Status.NEW:
+            spared.update(groups)
+    whole = Counter({group: count for group, count in changed.items() if group not in spared})
+    if not whole:
+        files = {path: n for (path, _), n in changed.items()}
+        path = max(files, key=lambda path: files[path])
+        return f"{files[path]} of them in {path}"
+    most = max(whole.values())
+    paths = {path for (path, _), count in whole.items() if count == most}
+    path = min(paths)
+    shared = [what for (each, what), count in whole.items() if each == path and count == most]
+    return f"{most} of them in {path} by {' or '.join(shared)}, as it seems"
+
+
 def _notices(history: History, push: frozenset[str]) -> Iterator[str]:
     """What the author should know before tagging."""
     lock = history.lock
@@ -532,12 +559,7 @@ def _notices(history: History, push: frozenset[str]) -> Iterator[str]:
         )
     changed = history.with_status(Status.CHANGED)
     if len(changed) * 5 > len(history.states):
-        files = Counter(state.where.common.span.source.path for state in changed)
-        path, count = files.most_common(1)[0]
-        yield (
-            f"{len(changed)} of {len(history.states)} notes changed, {count} of them in {path}:"
-            " look for a heading or front matter that they share"
-        )
+        yield f"{len(changed)} of {len(history.states)} notes changed, {_what_they_share(history)}"
     cards = [
         state.key
         for state in history.states

@@ -606,6 +606,37 @@ def test_a_former_name_stays_taken_when_its_note_is_retired() -> None:
     assert [rule for rule, *_ in errors(author)] == ["taken-key"]
 
 
+def test_a_changed_id_is_noticed() -> None:
+    """The same text under a new id would come to learners a second time, unless `was` is given."""
+    author = Author(PLAIN)
+    author.release()
+    author.edit("id: chain", "id: links")
+    assert author.faults() == ["forgotten-was"]
+    author.edit("id: links", "id: links; was: chain")
+    assert author.faults() == []
+
+
+def test_a_lost_id_is_found_again() -> None:
+    """A note that lost its id builds as the note it is, yet only as a draft until it is mended."""
+    author = Author(PLAIN)
+    author.release()
+    author.edit("id: chain; ", "")
+    compilation = author.compile()
+    (missing,) = [d for d in compilation.diagnostics if d.rule.name == "missing-id"]
+    assert missing.fix is not None and missing.fix.text == "id: chain; "
+    assert author.statuses() == {"chain": Status.SAME, "steps": Status.SAME}
+    assert compilation.draft
+
+
+def test_a_changed_note_with_a_new_id_is_a_new_note() -> None:
+    """Nobody could tell them apart, and nothing is guessed."""
+    author = Author(PLAIN)
+    author.release()
+    author.edit("id: chain", "id: links")
+    author.edit("A chain.", "Another chain.")
+    assert author.faults() == []
+
+
 def test_was_cannot_be_dropped() -> None:
     """Without `was` the note would be a new one; the help says what to write."""
     author = renamed()

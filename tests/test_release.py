@@ -539,9 +539,27 @@ def test_many_changes_are_wondered_at() -> None:
         author.edit(f"Is n{number} a", f"Was n{number} a")
     assert author.plan().notices == ()
     author.edit("Is n2 a", "Was n2 a")
-    (notice,) = author.plan().notices
-    assert notice.startswith("3 of 11 notes changed, 3 of them in notes.md")
-    assert "heading or front matter" in notice
+    assert author.plan().notices == ("3 of 11 notes changed, 3 of them in notes.md",)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "cause"),
+    [
+        ("source: A", "source: Another", "its front matter"),
+        ("# Two", "# Second", "the heading “Second” in line 17"),
+    ],
+)
+def test_what_changed_many_notes_is_named(before: str, after: str, cause: str) -> None:
+    """Front matter and headings belong to every note below; nobody wants to look for them."""
+    notes = (
+        f"---\nsource: A\n---\n\n# One\n\n{basic('a')}{basic('b')}# Two\n\n{basic('c')}{basic('d')}"
+    )
+    author = Author(notes + basic("e"))
+    author.release()
+    author.edit(before, after)
+    count = 5 if "source" in before else 3
+    told = f"{count} of 5 notes changed, {count} of them in notes.md by {cause}, as it seems"
+    assert author.plan().notices == (told,)
 
 
 # ------------------------------------------------------------------ versions
