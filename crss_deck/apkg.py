@@ -77,6 +77,7 @@ def write_to(package: Package, stream: IO[bytes]) -> None:
 
 def genanki_version() -> str:
     """The version of the genanki that writes the rows."""
+    _genanki()
     import genanki.version
 
     return str(genanki.version.__version__)
@@ -113,11 +114,39 @@ def _count_down(package: Package) -> Iterator[int]:
         yield from ids[deck.name]
 
 
-def _genanki_package(package: Package) -> Any:
-    """The package in genanki's public classes, with what they leave open decided by overriding."""
+def _genanki() -> Any:
+    """The module genanki, without two imports that take longer than writing a thousand notes.
+
+    It takes `cached_property` from a package that loads asyncio, and PyYAML for fields given as
+    text, which ours are not. While it is imported, the standard library's decorator and a module
+    that loads PyYAML when it is asked stand in for those that are not loaded yet.
+    """
+    import sys
+    from functools import cached_property
+    from types import SimpleNamespace
+
+    if "genanki" not in sys.modules:
+        stand_ins: dict[str, Any] = {
+            "cached_property": SimpleNamespace(cached_property=cached_property),
+            "yaml": SimpleNamespace(full_load=lambda text: __import__("yaml").full_load(text)),
+        }
+        stand_ins = {name: each for name, each in stand_ins.items() if name not in sys.modules}
+        sys.modules.update(stand_ins)
+        try:
+            import genanki
+        finally:
+            for name in stand_ins:
+                del sys.modules[name]
     import genanki
 
-    class OurModel(genanki.Model):  # type: ignore[misc]
+    return genanki
+
+
+def _genanki_package(package: Package) -> Any:
+    """The package in genanki's public classes, with what they leave open decided by overriding."""
+    genanki = _genanki()
+
+    class OurModel(genanki.Model):  # type: ignore[misc,name-defined]
         def __init__(self, note_type: NoteType) -> None:
             super().__init__(
                 model_id=note_type.id,
