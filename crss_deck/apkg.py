@@ -164,7 +164,7 @@ def _genanki_package(package: Package) -> Any:
         def to_json(self, timestamp: float, deck_id: int) -> Any:
             return super().to_json(self.modified, deck_id)
 
-    class OurNote(genanki.Note):  # type: ignore[misc]
+    class OurNote(genanki.Note):  # type: ignore[misc,name-defined]
         def __init__(self, note: RenderedNote, model: OurModel) -> None:
             super().__init__(
                 model=model, fields=list(note.fields), tags=note.tags, guid=note.guid, due=note.due
@@ -179,7 +179,7 @@ def _genanki_package(package: Package) -> Any:
         def write_to_db(self, cursor: Any, timestamp: float, deck_id: int, id_gen: Any) -> None:
             super().write_to_db(cursor, self.modified, deck_id, id_gen)
 
-    class OurDeck(genanki.Deck):  # type: ignore[misc]
+    class OurDeck(genanki.Deck):  # type: ignore[misc,name-defined]
         def to_json(self) -> Any:
             return {**super().to_json(), "md": True}
 

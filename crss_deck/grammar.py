@@ -13,6 +13,7 @@ from markdown_it import MarkdownIt
 from markdown_it.parser_inline import ParserInline
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
+from markdown_it.utils import EnvType
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 from mdit_py_plugins.front_matter import front_matter_plugin
 
@@ -24,38 +25,94 @@ _CLOZE_OPEN = re.compile(r"\{\{c([0-9]+)::")
 class _InlineParser(ParserInline):
     """markdown-it's inline parser, which also notes where each token comes from.
 
-    `token.meta["at"]` is a pair of offsets into the inline content. The shape follows
-    `ParserInline.tokenize`; a rule that pushes a token flushes pending text first.
+    `token.meta["at"]` is a pair of offsets into the inline content. The tokens are those of
+    markdown-it's own loop, which tries every rule at every mark; here a table says which rules can
+    match at a character, and text in between is taken whole. A rule that pushes a token flushes
+    pending text first.
     """
 
+    def learn(self) -> None:
+        """Take down which rules can match where, after the last of them has been added."""
+        active = dict(zip(self.ruler.get_active_rules(), self.ruler.getRules(""), strict=True))
+        self._at = {mark: [active.pop(name) for name in names] for mark, names in _RULES.items()}
+        self._at |= {"_": self._at["*"], "}": self._at["{"]}
+        assert active.keys() == {"label", "text"}, active
+
+    def parse(self, src: str, md: MarkdownIt, env: EnvType, tokens: list[Token]) -> list[Token]:
+        if not env["labels"] and _MARK.search(src) is None:
+            if src:
+                tokens.append(Token("text", "", 0, content=src, meta={"at": (0, len(src))}))
+            return tokens
+        state = StateInline(src, md, env, tokens)
+        self.tokenize(state)
+        if _DELIMITER.search(src) is not None:  # else nothing is left to pair, or to join
+            for rule in self.ruler2.getRules(""):
+                rule(state)
+        return state.tokens
+
     def tokenize(self, state: StateInline) -> None:
-        rules_ = self.ruler.getRules("")
-        tokens, end = state.tokens, state.posMax
-        text_start = state.pos
-        while state.pos < end:
-            start, count = state.pos, len(tokens)
-            for rule in rules_:
+        src, tokens, end = state.src, state.tokens, state.posMax
+        labels = state.env["labels"] if src is state.env["content"] else ()
+        text_start = position = state.pos
+        while position < end:
+            if position not in labels:
+                mark = _MARK.search(src, position, end)
+                position = mark.start() if mark else end
+            if position > text_start:
+                state.pending = src[text_start:position]
+            if position == end:
+                break
+            state.pos, count = position, len(tokens)
+            for rule in self._at[src[position]] if position not in labels else (_label_rule,):
                 if rule(state, False):
                     break
             else:
-                state.pending += state.src[start]
                 state.pos += 1
+            start, position = position, state.pos
             if len(tokens) > count:
                 new = tokens[count:]
                 if start > text_start and new[0].type == "text":
                     new.pop(0).meta["at"] = (text_start, start)
-                # The delimiters of `***` or `~~~~` are tokens of their own, side by side.
-                side_by_side = all(token.type == "text" for token in new)
-                position = start
-                for token in new:
-                    behind = position + len(token.content) if side_by_side else state.pos
-                    token.meta.setdefault("at", (position, behind))
-                    if side_by_side:
-                        position = behind
-                text_start = state.pos
+                if len(new) == 1:
+                    new[0].meta.setdefault("at", (start, position))
+                else:
+                    _place_all(new, start, position)
+                text_start = position
         if state.pending:
             state.pushPending()
-            tokens[-1].meta["at"] = (text_start, state.pos)
+            tokens[-1].meta["at"] = (text_start, end)
+        state.pos = end
+
+
+def _place_all(new: list[Token], start: int, end: int) -> None:
+    """Note the places of the tokens that one rule pushed."""
+    # The delimiters of `***` or `~~~~` are tokens of their own, side by side.
+    side_by_side = all(token.type == "text" for token in new)
+    for token in new:
+        behind = start + len(token.content) if side_by_side else end
+        token.meta.setdefault("at", (start, behind))
+        if side_by_side:
+            start = behind
+
+
+_MARK = re.compile(r"[\n\\`*_\[<&$]|!\[|~~|::|\{\{|\}\}")
+"""Where a rule can match; everything else is text."""
+_RULES = {
+    "\n": ["newline"],
+    "\\": ["escape"],
+    "`": ["backticks"],
+    "*": ["emphasis"],
+    "[": ["link"],
+    "<": ["autolink", "html_inline"],
+    "&": ["entity"],
+    "$": ["math_inline"],
+    "!": ["image"],
+    "~": ["strikethrough"],
+    ":": ["separator"],
+    "{": ["braces"],
+}
+"""The rules that can match at a mark, by its first character, in the order in which they do."""
+_DELIMITER = re.compile(r"[*_]|~~")
 
 
 def _brace_rule(state: StateInline, silent: bool) -> bool:
@@ -143,7 +200,7 @@ def _join_text(state: StateInline) -> None:
 def markdown_it_parser() -> MarkdownIt:
     """CommonMark + tables + strikethrough + dollar math; `parse` alone parses blocks only."""
     md = MarkdownIt("js-default", {"html": True, "store_labels": True})
-    md.inline = _InlineParser()
+    md.inline = inline = _InlineParser()
     md.inline.ruler.disable("linkify")
     # `$5 and $6` is no formula, and a formula has no label.
     md.use(
@@ -159,6 +216,7 @@ def markdown_it_parser() -> MarkdownIt:
     md.inline.ruler.push("braces", _brace_rule)
     md.inline.ruler.push("separator", _separator_rule)
     md.inline.ruler2.at("fragments_join", _join_text)
+    inline.learn()
     # Every address is judged by us, with a place; markdown-it would turn a bad one into text.
     md.validateLink = lambda url: True  # type: ignore[method-assign]
     md.core.ruler.enableOnly(["normalize", "block"])

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from crss_deck import diagnostics as rules
 from crss_deck.diagnostics import Diagnostic, Rule
 from crss_deck.lock import Lock, LockedNote
-from crss_deck.media import image_tokens, note_blocks
+from crss_deck.media import note_blocks, note_images
 from crss_deck.model import BasicNote, Block, ClozeNote, Deck, MediaFile, Note
 from crss_deck.note_types import NoteType
 from crss_deck.package import Package, RenderedNote
@@ -93,7 +93,7 @@ def _source_digest(note: Note, tag_root: str, files: MediaFiles) -> str:
     blocks = [*note_blocks(note), *(heading.block for heading in common.context)]
     path = common.span.source.path
     media = {}
-    for token in image_tokens(blocks):
+    for token in note_images(note):
         file = files[path, str(token.attrs["src"])]
         media[file.path] = sha256(file.content).hexdigest()
     return _digest(
@@ -140,9 +140,8 @@ def forgotten_names(
 
 
 def _has_all_media(note: Note, files: MediaFiles) -> bool:
-    blocks = [*note_blocks(note), *(heading.block for heading in note.common.context)]
     path = note.common.span.source.path
-    return all((path, str(token.attrs.get("src"))) in files for token in image_tokens(blocks))
+    return all((path, str(token.attrs.get("src"))) in files for token in note_images(note))
 
 
 def _rendered_digest(note: RenderedNote) -> str:

@@ -83,6 +83,8 @@ class _Frame(NamedTuple):
     number: int = 0
 
 
+_SUSPICIOUS = re.compile(r"[\[~]|\$\$")
+"""What in a text alone could be a fault."""
 _NEAR_CLOZE = re.compile(
     r"\{\{\s*(?:[cC]\s*[0-9]+\s*(?=\}\})"
     r"|[cC][lI|]\s*::"
@@ -128,6 +130,9 @@ class InlineChecker:
 
         `place` is `heading` or `alt` (the text of an image) where a cloze cannot hide anything.
         """
+        alone = children[0] if len(children) == 1 else None
+        if alone and alone.type == "text" and _SUSPICIOUS.search(alone.content) is None:
+            return Inlines([], [], [], [])
         self._places = places
         self._children = children
         self._stack: list[_Frame] = []
@@ -195,6 +200,8 @@ class InlineChecker:
             self._fill()
         if token.type == "text_special":
             self._escape(token)
+            return
+        if _SUSPICIOUS.search(content) is None:
             return
         if "[" in content and self._place != "alt":
             self._brackets(token, content)

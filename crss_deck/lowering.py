@@ -22,6 +22,8 @@ from crss_deck.media import is_sound
 MediaName = Callable[[str], str]
 """From an address in the source to the packaged name of the file."""
 
+_PLAIN = re.compile(r"[ !#-%'-9;=?-Z^-z|~\]]*")
+"""Text without a character that any of the rules below is about."""
 _RISKY = re.compile(r"[{}\[\\:]")
 _BRACES = r"(?<=[{}])[{}]|[{}](?=[{}])|\A[{}]|[{}]\Z"
 _MARKS = r"\[(?=/?latex\]|/?\$\$?\]|sound:|/?anki|\[?type:)|\[\Z"
@@ -51,6 +53,8 @@ def escape(text: str, in_cloze: bool = False, backslash: bool = True) -> str:
 
     `backslash` is false for TeX, which MathJax must see as written.
     """
+    if _PLAIN.fullmatch(text):
+        return text
     if not text.isascii():
         text = unicodedata.normalize("NFC", text)
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
@@ -75,6 +79,8 @@ def field_html(blocks: Iterable[Block], media_name: MediaName) -> str:
     Raises KeyError if `media_name` does not know an address.
     """
     blocks = [block for block in blocks if block.kind != "html_block"]
+    if not blocks:
+        return ""
     writer = _Writer(media_name)
     if len(blocks) == 1 and blocks[0].kind == "paragraph":
         writer.inline(blocks[0].tokens[1].children or [])

@@ -29,6 +29,8 @@ MAX_LEVEL = 90
 """markdown-it drops, without a word, what lies deeper than 100 levels."""
 
 Report = Callable[[Diagnostic], None]
+PlaceOf = Callable[[int], int]
+"""From an offset in an inline content to the one in the file."""
 
 
 class Block(NamedTuple):
@@ -100,6 +102,10 @@ _NUMBERED = re.compile(r"([0-9]{1,9})[.)][ \t]+\S")
 _SPOILT_COMMENT = re.compile(
     r"[<‹«]\s*[!—–-][!—–\s-]*(?:id|was|tags|claims|allow|reversed|type-in)\b", re.IGNORECASE
 )
+_NO_PROSE = re.compile(
+    r"^[ \t]*(?:[<‹«•◦‣⁃▪●]|[*_`]*[^\W\d_]{1,9}[0-9*_`]*[ \t]*[:：])", re.MULTILINE
+)
+"""A line that begins like a label, a comment or a bullet."""
 _ALERT = re.compile(r"\[!\w+\]")
 _TASK = re.compile(r"\[[ xX]\](?=\s|\Z)")
 
@@ -243,17 +249,20 @@ class _Reader:
 
     def _paragraph(self, tokens: list[Token], span: Span) -> None:
         inline = tokens[1]
-        places = self._places_of_lines(inline)
+        # At the left edge a paragraph stands in the file as it is, so its places are shifted alone.
+        as_it_is = self._source.text.startswith(inline.content, span.start)
+        places = span.start.__add__ if as_it_is else self._places_of_lines(inline)
         marks: dict[int, LabelMark] = {}
         position = 0
         for index, line in enumerate(inline.content.split("\n")):
             label_mark = read_label(line)
             if label_mark is not None and not label_mark.reserved:
                 offset = places(position)
-                if self._source.location(offset).column == 1:
+                if self._source.is_line_start(offset):
                     marks[position] = label_mark
                     self._label_line(line, label_mark, offset)
-            self._numbered(line, index, places, position)
+            if index:
+                self._numbered(line, places, position)
             position += len(line) + 1
         children = self._parse_inline(inline, places, marks, "")
         groups: list[tuple[Token | None, list[Token]]] = [(None, [])]
@@ -362,9 +371,9 @@ class _Reader:
             fix=Edit(span, label) if mark.whole else None,
         )
 
-    def _numbered(self, line: str, index: int, places: Places, position: int) -> None:
+    def _numbered(self, line: str, places: PlaceOf, position: int) -> None:
         """A paragraph's later line like `2. two` is text to Markdown, and a list to its author."""
-        match = _NUMBERED.match(line.lstrip()) if index else None
+        match = _NUMBERED.match(line.lstrip())
         if match and int(match.group(1)) != 1:
             start = places(position + len(line) - len(line.lstrip()))
             self._say(
@@ -380,7 +389,7 @@ class _Reader:
     # -- inline content
 
     def _parse_inline(
-        self, inline: Token, places: Places, marks: dict[int, LabelMark], place: str
+        self, inline: Token, places: PlaceOf, marks: dict[int, LabelMark], place: str
     ) -> list[Token]:
         """Parse the content of an inline token; `marks` are the labels it may hold.
 
@@ -400,12 +409,14 @@ class _Reader:
     def _stray_labels(
         self,
         content: str,
-        places: Places,
+        places: PlaceOf,
         marks: dict[int, LabelMark],
         fired: set[int],
         children: list[Token],
         place: str,
     ) -> None:
+        if _NO_PROSE.search(content) is None:
+            return
         position = 0
         for line in content.split("\n"):
             self._almost_structure(line, places, position)
@@ -431,7 +442,7 @@ class _Reader:
             if place == "in a table row":
                 return
 
-    def _almost_structure(self, line: str, places: Places, position: int) -> None:
+    def _almost_structure(self, line: str, places: PlaceOf, position: int) -> None:
         """A comment spoilt by an editor's dashes, or a bullet that Markdown does not know."""
         text = line.lstrip()
         offset = places(position + len(line) - len(text))
@@ -551,7 +562,7 @@ class _Reader:
                 )
         return all_found, mark
 
-    def _paragraph_inside(self, token: Token, places: Places, containers: list[str]) -> str:
+    def _paragraph_inside(self, token: Token, places: PlaceOf, containers: list[str]) -> str:
         inner = [kind for kind in containers if kind in ("blockquote_open", "list_item_open")]
         nearest = inner[-1] if inner else ""
         at_start = containers[-2:-1] == [nearest]
@@ -572,7 +583,8 @@ class _Reader:
                 )
         position = 0
         for index, line in enumerate(token.content.split("\n")):
-            self._numbered(line, index, places, position)
+            if index:
+                self._numbered(line, places, position)
             position += len(line) + 1
         return "in a quote" if nearest == "blockquote_open" else "in a list"
 

@@ -67,6 +67,14 @@ def image_tokens(blocks: Iterable[Block]) -> Iterator[Token]:
                     yield child
 
 
+def note_images(note: Note) -> Iterator[Token]:
+    """The images and sounds of a note and of the headings above it."""
+    span = note.common.span
+    if span.source.text.find("![", span.start, span.end) >= 0:  # all begin so
+        yield from image_tokens(note_blocks(note))
+    yield from image_tokens(heading.block for heading in note.common.context)
+
+
 class Media(NamedTuple):
     """The good files by (path of the notes file, address), and every path that a note names."""
 
@@ -78,8 +86,7 @@ def collect_media(notes: Iterable[Note], folder: SourceFolder, report: Report) -
     """The files that notes refer to; faults are reported."""
     finder = _Finder(folder, report)
     for note in notes:
-        blocks = [*note_blocks(note), *(heading.block for heading in note.common.context)]
-        for token in image_tokens(blocks):
+        for token in note_images(note):
             finder.find(token, token.meta["span"])
     return Media(finder.found, finder.named)
 

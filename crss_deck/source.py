@@ -40,6 +40,10 @@ class Source:
         line = bisect_right(self.line_starts, offset)
         return Location(line, offset - self.line_starts[line - 1] + 1)
 
+    def is_line_start(self, offset: int) -> bool:
+        """Whether a line starts at an offset."""
+        return offset == 0 or self.text[offset - 1] == "\n"
+
     def line(self, number: int) -> str:
         """The text of a line, counted from 1, without its line end."""
         start = self.line_starts[number - 1]
