@@ -11,13 +11,7 @@ from crss_deck import diagnostics as rules
 from crss_deck.checks import CHECKS, MAX_FINDINGS, Draft, notes_paths
 from crss_deck.diagnostics import Diagnostic, Severity, sort_key
 from crss_deck.folder import LOCK, MANIFEST, SourceFolder
-from crss_deck.history import (
-    History,
-    check_against_lock,
-    compare_with_lock,
-    forgotten_names,
-    stamped,
-)
+from crss_deck.history import History, check_against_lock, forgotten_names, stamped
 from crss_deck.keys import propose_keys
 from crss_deck.lock import Lock, LockedNote, read_lock
 from crss_deck.manifest import Manifest, read_manifest, version_span
@@ -103,7 +97,7 @@ def _dated(
     """Render the deck as the release its lock describes, or else as a draft."""
     manifest = deck.manifest
     package = render_deck(deck, 0)
-    history = compare_with_lock(deck, package, lock)
+    history = History(deck, package, lock)
     compilation = compilation._replace(history=history)
     release = lock.release(manifest.version) if lock else None
     if release is not None and all(note.common.has_id for note in deck.notes):

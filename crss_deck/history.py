@@ -12,6 +12,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
+from functools import cached_property
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -229,12 +230,26 @@ def status_of(state: NoteState, locked: LockedNote | None) -> Status:
 KEEPS_DATE = (Status.SAME, Status.REFLOWED, Status.HELD)
 
 
-class History(NamedTuple):
-    """A deck beside its lock."""
+class History:
+    """A deck beside its lock; the notes are looked at when somebody asks for them.
 
-    lock: Lock | None
-    states: tuple[NoteState, ...]
-    statuses: tuple[Status, ...]
+    A deck that was never released is built without: all its notes are new.
+    """
+
+    def __init__(self, deck: Deck, package: Package, lock: Lock | None) -> None:
+        self._deck, self._package = deck, package
+        self.lock = lock
+
+    @cached_property
+    def states(self) -> tuple[NoteState, ...]:
+        """The notes as a lock would describe them."""
+        return tuple(note_states(self._deck, self._package))
+
+    @cached_property
+    def statuses(self) -> tuple[Status, ...]:
+        """What became of each of them."""
+        notes = self.lock.notes if self.lock else {}
+        return tuple(status_of(state, notes.get(state.origin)) for state in self.states)
 
     def with_status(self, *wanted: Status) -> list[NoteState]:
         """The notes of which something became."""
@@ -245,13 +260,6 @@ class History(NamedTuple):
         ]
 
 
-def compare_with_lock(deck: Deck, package: Package, lock: Lock | None) -> History:
-    """Find out what became of every note."""
-    states = tuple(note_states(deck, package))
-    notes = lock.notes if lock else {}
-    return History(lock, states, tuple(status_of(s, notes.get(s.origin)) for s in states))
-
-
 def stamped(
     package: Package, history: History, moment: int, push: frozenset[str] = frozenset()
 ) -> Package:
@@ -260,10 +268,10 @@ def stamped(
     `push` names keys that get the moment whatever became of them.
     """
     lock = history.lock
-    dates = []
-    for state, status in zip(history.states, history.statuses, strict=True):
-        keeps = lock is not None and status in KEEPS_DATE and state.key not in push
-        dates.append(lock.notes[state.origin].date if lock and keeps else moment)
+    dates = [moment] * len(package.notes)
+    for place, state in enumerate(history.states if lock else ()):
+        if lock and history.statuses[place] in KEEPS_DATE and state.key not in push:
+            dates[place] = lock.notes[state.origin].date
     types: dict[int, NoteType] = {}
     for note_type in package.note_types:
         locked = lock.types.get(note_type.kind) if lock else None

@@ -75,6 +75,10 @@ class Inlines(NamedTuple):
         self.labels.extend(other.labels)
 
 
+NOTHING = Inlines([], [], [], [])
+"""What a plain text holds; never added to."""
+
+
 class _Frame(NamedTuple):
     """Something opened and not yet closed inside one inline content."""
 
@@ -132,7 +136,7 @@ class InlineChecker:
         """
         alone = children[0] if len(children) == 1 else None
         if alone and alone.type == "text" and _SUSPICIOUS.search(alone.content) is None:
-            return Inlines([], [], [], [])
+            return NOTHING
         self._places = places
         self._children = children
         self._stack: list[_Frame] = []
@@ -178,6 +182,8 @@ class InlineChecker:
         for frame in self._stack:
             self._left_open(frame)
         labels = [token.meta["label"] for token in children if "label" in token.meta]
+        if not (self._deletions or self._unnumbered or self._comments or labels):
+            return NOTHING
         return Inlines(self._deletions, self._unnumbered, self._comments, labels)
 
     # -- places and reports

@@ -83,7 +83,10 @@ def field_html(blocks: Iterable[Block], media_name: MediaName) -> str:
         return ""
     writer = _Writer(media_name)
     if len(blocks) == 1 and blocks[0].kind == "paragraph":
-        writer.inline(blocks[0].tokens[1].children or [])
+        children = blocks[0].tokens[1].children or []
+        if len(children) == 1 and children[0].type == "text":
+            return escape_prose(children[0].content).strip(" ")
+        writer.inline(children)
     elif len(blocks) == 1 and blocks[0].kind == "math_block":
         writer.formula(blocks[0].tokens[0])
     else:

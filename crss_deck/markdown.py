@@ -15,6 +15,7 @@ from crss_deck import diagnostics as rules
 from crss_deck.diagnostics import Diagnostic, Edit, Rule
 from crss_deck.grammar import Places, markdown_it_parser
 from crss_deck.inlines import (
+    NOTHING,
     ClozeDeletion,
     InlineChecker,
     Inlines,
@@ -158,6 +159,11 @@ class _Reader:
 
     def _lines(self, first: int, behind: int) -> Span:
         """From the first visible character of a line to the last one before another line."""
+        text, starts = self._source.text, self._source.line_starts
+        start = starts[first]
+        end = starts[behind] - 1 if behind < len(starts) else len(text)
+        if start < end and not (text[start].isspace() or text[end - 1].isspace()):
+            return Span(self._source, start, end)
         while behind > first + 1 and not self._line(behind - 1)[1].strip():
             behind -= 1
         start, text = self._line(first)
@@ -265,12 +271,14 @@ class _Reader:
                 self._numbered(line, places, position)
             position += len(line) + 1
         children = self._parse_inline(inline, places, marks, "")
-        groups: list[tuple[Token | None, list[Token]]] = [(None, [])]
-        for token in children:
-            if token.type == "label" and token.level == 0:
-                groups.append((token, []))
-            else:
-                groups[-1][1].append(token)
+        groups: list[tuple[Token | None, list[Token]]] = [(None, children)]
+        if marks:
+            groups = [(None, [])]
+            for token in children:
+                if token.type == "label" and token.level == 0:
+                    groups.append((token, []))
+                else:
+                    groups[-1][1].append(token)
         if len(groups) == 1:
             found = self._inlines.check(children, places)
             block = self._block("paragraph", tokens, span, found, _cloze_mark(children))
@@ -295,6 +303,8 @@ class _Reader:
                         "leave a blank line above it",
                     )
                 begin = places(behind - 1) + 1
+            if not group:
+                continue
             # Each field on its own: a cloze or tag cannot reach over a label.
             found = self._inlines.check(group, places)
             group = _without_outer_breaks(group)
@@ -309,6 +319,8 @@ class _Reader:
     def _block(
         self, kind: str, tokens: list[Token], span: Span, inlines: Inlines, mark: Span | None
     ) -> Block:
+        if inlines is NOTHING:
+            return Block(kind, tokens, span, cloze_mark=mark)
         self._used_definitions.update(inlines.labels)
         references = self._env.get("references", {})
         definitions = {
@@ -400,8 +412,10 @@ class _Reader:
         self._md.inline.parse(inline.content, self._md, self._env, children)
         self._env["labels"] = {}
         inline.children = children
-        if any(token.level > MAX_LEVEL for token in children):
+        if len(children) > MAX_LEVEL and any(token.level > MAX_LEVEL for token in children):
             self._too_deep(places(0))
+        if _NO_PROSE.search(inline.content) is None:
+            return children
         fired = {t.meta["at"][0] for t in children if t.type == "label" and t.level == 0}
         self._stray_labels(inline.content, places, marks, fired, children, place)
         return children
@@ -415,8 +429,6 @@ class _Reader:
         children: list[Token],
         place: str,
     ) -> None:
-        if _NO_PROSE.search(content) is None:
-            return
         position = 0
         for line in content.split("\n"):
             self._almost_structure(line, places, position)
@@ -792,6 +804,8 @@ def _without_outer_breaks(tokens: list[Token]) -> list[Token]:
         comment = token.type == "html_inline" and token.content.startswith("<!--")
         return not comment and token.type not in ("softbreak", "hardbreak")
 
+    if tokens[0].type == tokens[-1].type == "text":
+        return tokens
     first, behind = 0, len(tokens)
     while first < behind and not shows(tokens[first]):
         first += 1
