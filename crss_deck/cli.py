@@ -12,6 +12,7 @@ import sys
 import time
 from contextlib import suppress
 from io import TextIOWrapper
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -87,6 +88,44 @@ _source = click.argument("source", default="source", type=click.Path(path_type=s
 @click.version_option(__version__, prog_name="crss-deck", message="%(prog)s %(version)s")
 def cli() -> None:
     """Compile a folder of Markdown notes into an Anki deck package."""
+
+
+@cli.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=str))
+@click.option("--name", metavar="NAME", help="What Anki calls the deck, if not as the folder.")
+@_talk_options
+def init(folder: str, name: str | None, quiet: bool, verbose: bool, color: str) -> int:
+    """Make a new deck in the folder DIR, with a few notes to begin with.
+
+    Prints the files that it writes, and says what to do next. Nothing is written over a file.
+    """
+    from crss_deck.init import SOURCE, init_deck, name_problem, random_suffix
+    from crss_deck.report import printable
+
+    if name is not None and (problem := name_problem(name)):
+        raise click.UsageError(f"--name must be {problem}.")
+    if not folder:
+        raise click.UsageError("DIR names no folder.")
+    deck = init_deck(folder, suffix=random_suffix(), name=name or "")
+    for file in deck.files:
+        click.echo(Path(folder) / file)
+    if not quiet:
+        cd = "" if Path(folder) == Path() else f"  cd {printable(_quoted(folder))}\n"
+        click.echo(
+            f"\nThe deck {deck.name} has the id {deck.id}. Next:\n"
+            f"{cd}  crss-deck check\n  crss-deck build\n"
+            f"Import the package into Anki, then write your own notes in {SOURCE}.",
+            err=True,
+        )
+    return DONE
+
+
+def _quoted(word: str) -> str:
+    """A word for a command line: what the shell would read in another way stands in quotes."""
+    import shlex
+
+    quoted = shlex.quote(word)
+    return f'"{word}"' if os.name == "nt" and quoted != word else quoted
 
 
 @cli.command()
