@@ -26,11 +26,20 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from release_helper import FIRST, Author, basic
 
+import crss_deck
+from crss_deck.build import lock_tools
+from crss_deck.init import init_deck
+from crss_deck.release import release_deck
+
 ROOT = Path(__file__).parents[1]
 SCRIPTS = ROOT / "scripts"
 REQUIREMENTS = ROOT / "requirements"
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 ACTION = ROOT / "action.yml"
+NEW = (
+    Path(crss_deck.__file__).parent / "templates" / "init" / ".github" / "workflows" / "release.yml"
+)
+"""What `crss-deck init` gives a new deck, before its names are filled in."""
 
 scripts_run = pytest.mark.skipif(
     sys.platform == "win32", reason="GitHub runs these scripts on Linux; the stand-ins are POSIX"
@@ -60,6 +69,11 @@ def lines_of(workflow: str, job: str) -> list[str]:
 
 
 every_file = pytest.mark.parametrize("path", [*WORKFLOWS, ACTION], ids=lambda path: path.name)
+files_with_new = pytest.mark.parametrize(
+    "path",
+    [*WORKFLOWS, ACTION, NEW],
+    ids=lambda path: f"{path.parent.parent.parent.name}/{path.name}",
+)
 every_workflow = pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
 
 
@@ -98,7 +112,7 @@ def test_a_script_is_run() -> None:
     assert idle <= {"compile-requirements.sh"}
 
 
-@every_file
+@files_with_new
 def test_an_action_is_pinned(path: Path) -> None:
     """Every action is named by a whole commit, with its tag beside it."""
     used = re.findall(r"uses: (.*)", path.read_text(encoding="utf-8"))
@@ -111,7 +125,7 @@ def test_an_action_has_one_version() -> None:
     """All files name the same commit of an action."""
     used = {
         tuple(action.split("@", 1))
-        for path in [*WORKFLOWS, ACTION]
+        for path in [*WORKFLOWS, ACTION, NEW]
         for action in re.findall(r"uses: (.*)", path.read_text(encoding="utf-8"))
     }
     assert len(used) == len({name for name, _ in used})
@@ -143,7 +157,7 @@ def test_a_job_may_do_what_it_must(path: Path) -> None:
     assert found == {key: value for key, value in RIGHTS.items() if key[0] == path.name}
 
 
-@every_file
+@files_with_new
 def test_no_token_stays_in_a_checkout(path: Path) -> None:
     """A checkout leaves no credentials behind for what runs after it."""
     for step in steps_of(path):
@@ -275,7 +289,7 @@ def test_requirements_agree() -> None:
 
 def test_no_file_names_a_registry() -> None:
     """Which registry is asked is the machine's business: no file of ours names one."""
-    paths = [*WORKFLOWS, ACTION, ROOT / ".pre-commit-hooks.yaml"]
+    paths = [*WORKFLOWS, ACTION, NEW, ROOT / ".pre-commit-hooks.yaml"]
     paths += [*SCRIPTS.glob("*.*"), *REQUIREMENTS.glob("*.*")]
     for path in paths:
         found = re.search(r"pypi\.org|pythonhosted|index-url|find-links", path.read_text("utf-8"))
@@ -313,7 +327,7 @@ def output_of(*command: str, cwd: Path = ROOT) -> tuple[int, str]:
 def test_zizmor_finds_nothing() -> None:
     """No known weakness of workflows, as strict as it can be."""
     command = (tool("zizmor"), "--offline", "--no-progress", "--persona", "auditor")
-    code, said = output_of(*command, *map(str, WORKFLOWS), str(ACTION))
+    code, said = output_of(*command, *map(str, WORKFLOWS), str(ACTION), str(NEW))
     assert code == 0, said
 
 
@@ -328,7 +342,8 @@ def test_zizmor_would_find_something(tmp_path: Path) -> None:
 
 def test_actionlint_finds_nothing() -> None:
     """The workflows are well-formed, down to expressions and the shell."""
-    code, said = output_of(tool("actionlint"), *map(str, WORKFLOWS))
+    command = (tool("actionlint"), "-shellcheck", tool("shellcheck"))
+    code, said = output_of(*command, *map(str, WORKFLOWS), str(NEW))
     assert code == 0, said
 
 
@@ -380,7 +395,11 @@ match arguments[:2]:
         limit = int(option("--limit")[0])
         names = sorted(path.name for path in releases.iterdir())[:limit]
         drafts = {name for name in names if (releases / name / "draft").exists()}
-        print(json.dumps([{"tagName": n, "isDraft": n in drafts} for n in names]))
+        if "--jq" in arguments:
+            assert option("--jq") == [".[].tagName"] and "--exclude-drafts" in arguments
+            print(*[name for name in names if name not in drafts], sep="\\n")
+        else:
+            print(json.dumps([{"tagName": n, "isDraft": n in drafts} for n in names]))
     case ["release", "download"]:
         copied = False
         for path in (releases / arguments[2]).iterdir():
@@ -1146,3 +1165,171 @@ def test_lint_runs_every_gate(place: Place) -> None:
     for fault in ('"""Wrong type."""\n\nNUMBER: int = ""\n', "import os\n", "NUMBER  =  1\n"):
         good.write_text(fault, encoding="utf-8")
         assert place.run(line).returncode == 1
+
+
+# ------------------------------------------------------------------ the workflow of a new deck
+
+
+class NewDeck:
+    """A repository with a deck as `crss-deck init` makes it, on a machine with stand-ins."""
+
+    def __init__(self, place: Place) -> None:
+        shutil.rmtree(place.root)
+        self.place = place
+        self.id = init_deck(place.root, suffix="x7k2p9", name="Tea").id
+        self.notes = place.root / "source" / "01-first-notes.md"
+        self.workflow = loaded(place.root / ".github" / "workflows" / "release.yml")
+        self.date = FIRST
+        place.only_records("pip")
+
+    def edit(self, before: str, after: str) -> None:
+        """Put one text in the place of another."""
+        text = self.notes.read_text(encoding="utf-8")
+        assert text.count(before) == 1
+        self.notes.write_text(text.replace(before, after), encoding="utf-8")
+
+    def release(self, *allow: str) -> str:
+        """Make the next release; its tag."""
+        self.date += 86_400
+        return release_deck(self.place.root / "source", clock=self.date, allow=allow).tag
+
+    def steps(self, job: str) -> dict[str, str]:
+        """What a job runs, by the name of the step."""
+        return {
+            step["name"]: step["run"]
+            for step in self.workflow["jobs"][job]["steps"]
+            if "run" in step
+        }
+
+    def publishes(self, tag: str, fails: str = "") -> str:
+        """Do what the workflow does for a tag, up to the step that has to fail; what it says."""
+        for folder in ("build", "published"):
+            shutil.rmtree(self.place.root / folder, ignore_errors=True)
+        for name, line in (self.steps("build") | self.steps("publish")).items():
+            variables = {"GITHUB_REF_NAME": tag, **self.workflow["env"]}
+            if name == fails:
+                done = self.place.run(line, **variables)
+                assert done.returncode == 1, done.stdout + done.stderr
+                assert "Traceback" not in done.stderr
+                return done.stdout + done.stderr
+            self.place.passes(line, **variables)
+        assert not fails
+        return ""
+
+
+@pytest.fixture
+def new_deck(place: Place) -> NewDeck:
+    """A new deck without a release."""
+    return NewDeck(place)
+
+
+def test_a_new_deck_may_do_what_it_must(place: Place) -> None:
+    """Its tags alone start the workflow, and only the job that publishes can write."""
+    deck = NewDeck(place)
+    (pattern,) = deck.workflow[True]["push"]["tags"]
+    assert list(deck.workflow[True]) == ["push"]
+    assert starts(pattern, f"{deck.id}-1.12.0")
+    assert not starts(pattern, "tea-1.12.0")
+    assert not starts(pattern, f"{deck.id}-1.0")
+    assert deck.workflow["permissions"] == {}
+    jobs = deck.workflow["jobs"]
+    assert {name: job["permissions"]["contents"] for name, job in jobs.items()} == {
+        "build": "read",
+        "publish": "write",
+    }
+    assert all(len(job["permissions"]) == 1 for job in jobs.values())
+    assert jobs["publish"]["needs"] == "build"
+    text = (place.root / ".github" / "workflows" / "release.yml").read_text(encoding="utf-8")
+    assert not any("${{" in line for job in jobs for line in deck.steps(job).values()), text
+
+
+@scripts_run
+@pytest.mark.anki
+def test_a_new_deck_publishes_its_releases(new_deck: NewDeck) -> None:
+    """Three releases by the very lines of the workflow, the last at a price that was allowed."""
+    first = new_deck.release()
+    new_deck.publishes(first)
+    new_deck.edit("three minutes", "four minutes")
+    second = new_deck.release()
+    new_deck.publishes(second)
+    new_deck.edit("{{c2::the leaves}}", "the leaves")
+    third = new_deck.release("card-removed")
+    # Another deck, and what is not published, are not looked at.
+    for name in (f"{new_deck.id}-2-1.0.0", "other-1.0.0", f"{new_deck.id}-1.0.5"):
+        (new_deck.place.github / "releases" / name).mkdir()
+    (new_deck.place.github / "releases" / f"{new_deck.id}-1.0.5" / "draft").touch()
+    new_deck.publishes(third)
+    assert [first, second, third] == [f"{new_deck.id}-{v}" for v in ("1.0.0", "1.0.1", "2.0.0")]
+
+    published = new_deck.place.github / "releases"
+    for tag in (first, second, third):
+        names = {f"{tag}.apkg", f"{tag}.json", "SHA256SUMS", "notes"}
+        assert {path.name for path in (published / tag).iterdir()} == names
+    created = new_deck.place.calls("release", "create")
+    assert [call[2] for call in created] == [first, second, third]
+    assert all("--verify-tag" in call for call in created)
+    downloaded = new_deck.place.calls("release", "download")
+    assert [call[2] for call in downloaded] == [first, first, second]
+    notes = [(published / tag / "notes").read_text("utf-8") for tag in (first, second, third)]
+    assert notes[0].strip() == "First release."
+    assert notes[1].lstrip().startswith("Import the new file over the old one")
+    assert "<summary>Every change since 1.0.0</summary>\n\n### Reworded" in notes[1]
+    assert "<del>three</del> <ins>four</ins> minutes" in notes[1]
+    assert "Tools > Empty Cards" in notes[2].partition("<details>")[0]
+    assert "1.0.1" in notes[2] and "First release" not in notes[2]
+
+
+@scripts_run
+def test_a_new_deck_is_built_by_what_released_it(new_deck: NewDeck) -> None:
+    """The versions in deck.lock are installed; without any, the version that made the workflow."""
+    install = new_deck.steps("build")["Install"]
+    variables = {"GITHUB_REF_NAME": f"{new_deck.id}-1.0.0", **new_deck.workflow["env"]}
+    new_deck.place.passes(install, **variables)
+    new_deck.release()
+    lock = new_deck.place.root / "source" / "deck.lock"
+    ours = f"crss-deck/{crss_deck.__version__}"
+    assert ours in lock.read_text(encoding="utf-8")
+    new_deck.place.passes(install, **variables)
+    text = lock.read_text(encoding="utf-8").replace(ours, "crss-deck/7.8.9")
+    later = text.replace("release 1.0.0 ", "release 1.10.0 ").replace("7.8.9", "9.9.9")
+    lock.write_text(text + later, encoding="utf-8")
+    new_deck.place.passes(install, **variables)
+    tools = lock_tools()
+    others = [f"{name}=={tools[name]}" for name in ("markdown-it-py", "pygments")]
+    wanted = ["install", "crss-deck[anki]"]
+    assert new_deck.place.recorded() == [
+        [*wanted, f"crss-deck=={crss_deck.__version__}"],
+        [*wanted, f"crss-deck=={crss_deck.__version__}", *others],
+        [*wanted, "crss-deck==7.8.9", *others],
+    ]
+
+
+@scripts_run
+def test_a_new_deck_refuses_what_is_no_release(new_deck: NewDeck) -> None:
+    """A tag before a release, of another version, or of a deck that was changed since."""
+    tag = f"{new_deck.id}-1.0.0"
+    assert "crss-deck release" in new_deck.publishes(tag, fails="Build")
+    assert new_deck.release() == tag
+    wrong = new_deck.publishes(f"{new_deck.id}-1.0.1", fails="Build")
+    assert "::error::source/deck.toml has another version than this tag" in wrong
+    new_deck.edit("three minutes", "four minutes")
+    assert "a draft (changed: a-pot-of-tea)" in new_deck.publishes(tag, fails="Build")
+    new_deck.edit("Extra: What", "Extra What")
+    new_deck.edit("<!-- id: one-plant-two-teas -->", "")
+    assert "::warning title=crss-deck (missing-id)" in new_deck.publishes(tag, fails="Check")
+    assert not (new_deck.place.github / "releases").exists()
+
+
+@scripts_run
+@pytest.mark.anki
+def test_a_new_deck_refuses_what_would_not_arrive(new_deck: NewDeck) -> None:
+    """A lost deck.lock gives new text an old date."""
+    new_deck.publishes(new_deck.release())
+    (new_deck.place.root / "source" / "deck.lock").unlink()
+    new_deck.edit("three minutes", "four minutes")
+    toml = new_deck.place.root / "source" / "deck.toml"
+    toml.write_text(toml.read_text("utf-8").replace("1.0.0", "1.0.1"), encoding="utf-8")
+    new_deck.date -= 2 * 86_400
+    said = new_deck.publishes(new_deck.release(), fails="Try it in Anki")
+    assert "would not arrive" in said and "a-pot-of-tea" in said
+    assert len(new_deck.place.calls("release", "create")) == 1
