@@ -26,7 +26,7 @@ import crss_deck
 from crss_deck import build_deck, compile_deck
 from crss_deck.cli import cli
 from crss_deck.diagnostics import RULES, Diagnostic
-from crss_deck.explain import rules_page
+from crss_deck.explain import INDEX, rules_pages
 from crss_deck.frontmatter import KEYS as FRONT_MATTER_KEYS
 from crss_deck.inlines import INLINE_TAGS, METADATA_KEYS
 from crss_deck.labels import LABELS, RESERVED
@@ -41,10 +41,11 @@ LANGUAGE = ROOT / "docs" / "language.md"
 COMMAND_LINE = ROOT / "docs" / "command-line.md"
 FILES = ROOT / "docs" / "files.md"
 MAINTAINERS = ROOT / "docs" / "for-maintainers.md"
-RULES_PAGE = ROOT / "docs" / "rules.md"
+RULES_FOLDER = ROOT / "docs" / "rules"
 MANUAL = [README, *sorted((ROOT / "docs").glob("*.md"))]
 PAGES = [
     *MANUAL,
+    *sorted(RULES_FOLDER.glob("*.md")),
     *(ROOT / name for name in ("CHANGELOG.md", "CONTRIBUTING.md", "LICENSE-notes.md")),
 ]
 
@@ -79,11 +80,8 @@ def inline_code(page: Path) -> list[str]:
 
 
 def cases(word: str) -> list[object]:
-    """All code blocks of the manual that begin with a word, as parameters of a test.
-
-    But those of the page of rules, half of which are faulty: they belong to the explanations.
-    """
-    found = [fence for page in MANUAL if page != RULES_PAGE for fence in fences(page, word)]
+    """All code blocks of the manual that begin with a word, as parameters of a test."""
+    found = [fence for page in MANUAL for fence in fences(page, word)]
     assert found, f"the manual has no example of {word}"
     return [pytest.param(fence, id=fence.where) for fence in found]
 
@@ -492,7 +490,9 @@ def test_lowest_versions_are_those_promised() -> None:
         assert f"{bound}.0.0".startswith(lowest[name]), name  # 8.1 means 8.1.0
 
 
-@pytest.mark.parametrize("page", [pytest.param(page, id=page.name) for page in PAGES])
+@pytest.mark.parametrize(
+    "page", [pytest.param(page, id=page.relative_to(ROOT).as_posix()) for page in PAGES]
+)
 def test_a_link_leads_somewhere(page: Path) -> None:
     """Every link to a file of the repository, and to a heading of it, finds its target."""
     for token in tokens(page):
@@ -534,12 +534,19 @@ def test_every_module_has_its_place() -> None:
     assert set(table) == {path.name for path in Path(crss_deck.__file__).parent.glob("*.py")}
 
 
-def test_every_rule_is_explained() -> None:
-    """The page of rules says what `crss-deck explain` says; CRSS_SPEC_UPDATE=1 rewrites it."""
+def test_every_rule_has_a_page() -> None:
+    """The pages of rules say what `crss-deck explain` says; CRSS_SPEC_UPDATE=1 rewrites them."""
+    pages = rules_pages()
     if os.environ.get("CRSS_SPEC_UPDATE") == "1":
-        RULES_PAGE.write_text(rules_page(), encoding="utf-8", newline="\n")
-    assert RULES_PAGE.read_text(encoding="utf-8") == rules_page()
-    assert all(f"\n## {name}\n" in rules_page() for name in RULES)
+        RULES_FOLDER.mkdir(exist_ok=True)
+        for path in RULES_FOLDER.iterdir():
+            path.unlink()
+        for name, text in pages.items():
+            (RULES_FOLDER / name).write_text(text, encoding="utf-8", newline="\n")
+    assert {path.name: path.read_text("utf-8") for path in RULES_FOLDER.iterdir()} == pages
+    assert set(pages) == {INDEX, *(f"{name}.md" for name in RULES)}
+    for name, rule in RULES.items():
+        assert f"| [{name}]({name}.md) | {rule.severity} | {rule.summary} |\n" in pages[INDEX]
 
 
 def keys_of(value: object) -> set[str]:
