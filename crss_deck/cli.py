@@ -23,6 +23,7 @@ from crss_deck import __version__
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from crss_deck.compiler import Compilation
     from crss_deck.diagnostics import Diagnostic
 
 DONE, FAULTY, UNUSABLE, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
@@ -217,7 +218,6 @@ def check(
     """Check the deck in SOURCE (default: source) without building it."""
     from crss_deck.compiler import compile_deck
     from crss_deck.folder import read_deck
-    from crss_deck.report import count_of
 
     talk = _Talk(quiet, verbose, color)
     if diff and not fix:
@@ -226,10 +226,17 @@ def check(
         return _fix(source, output_format, strict, diff, talk)
     result = compile_deck(read_deck(source), clock=_clock())
     _show(result.diagnostics, talk, output_format, sys.stdout)
-    if result.package is not None and not quiet and not _shown(result.diagnostics, talk):
+    _praise(result, talk)
+    return _exit_code(result.diagnostics, strict)
+
+
+def _praise(result: Compilation, talk: _Talk) -> None:
+    """Say of a deck without findings what it holds."""
+    from crss_deck.report import count_of
+
+    if result.package is not None and not talk.quiet and not _shown(result.diagnostics, talk):
         counts = count_of(len(result.package.notes), "note")
         click.echo(f"{counts}, {count_of(result.package.card_count, 'card')}, no faults", err=True)
-    return _exit_code(result.diagnostics, strict)
 
 
 def _fix(source: str, output_format: str, strict: bool, diff: bool, talk: _Talk) -> int:
@@ -252,6 +259,7 @@ def _fix(source: str, output_format: str, strict: bool, diff: bool, talk: _Talk)
     _show(left, talk, output_format, sys.stdout)
     if _shown(left, talk) and not talk.quiet:
         click.echo("what is left needs a decision of yours", err=True)
+    _praise(result.compilation, talk)
     return _exit_code(left, strict)
 
 

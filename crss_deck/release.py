@@ -540,7 +540,7 @@ def _notices(history: History, push: frozenset[str]) -> Iterator[str]:
             " (--rerender pushes them, at the price of the learners' own tags on them)"
         )
     changed = history.with_status(Status.CHANGED)
-    if len(changed) * 5 > len(history.states):
+    if len(changed) > 1 and len(changed) * 5 > len(history.states):
         files = Counter(state.where.common.span.source.path for state in changed)
         path, count = files.most_common(1)[0]
         yield (

@@ -543,6 +543,14 @@ def test_many_changes_are_wondered_at() -> None:
     assert "heading or front matter" in notice
 
 
+def test_one_change_of_a_small_deck_is_no_wonder() -> None:
+    """One note shares nothing with others, however few they are."""
+    author = Author(basic("one") + basic("two"))
+    author.release()
+    author.edit("Is one a", "Was one a")
+    assert author.plan().notices == ()
+
+
 # ------------------------------------------------------------------ versions
 
 

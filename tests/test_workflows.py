@@ -22,6 +22,7 @@ from typing import Any
 import pytest
 import yaml
 from command_helper import environment
+from docs_helper import fences
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from release_helper import FIRST, Author, basic
@@ -36,6 +37,7 @@ SCRIPTS = ROOT / "scripts"
 REQUIREMENTS = ROOT / "requirements"
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 ACTION = ROOT / "action.yml"
+RECIPES = ROOT / "docs" / "recipes.md"
 NEW = (
     Path(crss_deck.__file__).parent / "templates" / "init" / ".github" / "workflows" / "release.yml"
 )
@@ -125,7 +127,7 @@ def test_an_action_has_one_version() -> None:
     """All files name the same commit of an action."""
     used = {
         tuple(action.split("@", 1))
-        for path in [*WORKFLOWS, ACTION, NEW]
+        for path in [*WORKFLOWS, ACTION, NEW, RECIPES]
         for action in re.findall(r"uses: (.*)", path.read_text(encoding="utf-8"))
     }
     assert len(used) == len({name for name, _ in used})
@@ -324,10 +326,19 @@ def output_of(*command: str, cwd: Path = ROOT) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
-def test_zizmor_finds_nothing() -> None:
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    """The workflow for pull requests that the recipes show."""
+    (text,) = [each.text for each in fences(RECIPES, "yaml") if "jobs:" in each.text]
+    path = tmp_path / "check.yml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_zizmor_finds_nothing(recipe: Path) -> None:
     """No known weakness of workflows, as strict as it can be."""
     command = (tool("zizmor"), "--offline", "--no-progress", "--persona", "auditor")
-    code, said = output_of(*command, *map(str, WORKFLOWS), str(ACTION), str(NEW))
+    code, said = output_of(*command, *map(str, WORKFLOWS), str(ACTION), str(NEW), str(recipe))
     assert code == 0, said
 
 
@@ -340,10 +351,10 @@ def test_zizmor_would_find_something(tmp_path: Path) -> None:
     assert "unpinned-uses" in said
 
 
-def test_actionlint_finds_nothing() -> None:
+def test_actionlint_finds_nothing(recipe: Path) -> None:
     """The workflows are well-formed, down to expressions and the shell."""
     command = (tool("actionlint"), "-shellcheck", tool("shellcheck"))
-    code, said = output_of(*command, *map(str, WORKFLOWS), str(NEW))
+    code, said = output_of(*command, *map(str, WORKFLOWS), str(NEW), str(recipe))
     assert code == 0, said
 
 
@@ -1173,12 +1184,13 @@ def test_lint_runs_every_gate(place: Place) -> None:
 class NewDeck:
     """A repository with a deck as `crss-deck init` makes it, on a machine with stand-ins."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, folder: str = ".") -> None:
         shutil.rmtree(place.root)
         self.place = place
-        self.id = init_deck(place.root, suffix="x7k2p9", name="Tea").id
-        self.notes = place.root / "source" / "01-first-notes.md"
-        self.workflow = loaded(place.root / ".github" / "workflows" / "release.yml")
+        self.folder = place.root / folder
+        self.id = init_deck(self.folder, suffix="x7k2p9", name="Tea").id
+        self.notes = self.folder / "source" / "01-first-notes.md"
+        self.workflow = loaded(self.folder / ".github" / "workflows" / "release.yml")
         self.date = FIRST
         place.only_records("pip")
 
@@ -1191,7 +1203,7 @@ class NewDeck:
     def release(self, *allow: str) -> str:
         """Make the next release; its tag."""
         self.date += 86_400
-        return release_deck(self.place.root / "source", clock=self.date, allow=allow).tag
+        return release_deck(self.folder / "source", clock=self.date, allow=allow).tag
 
     def steps(self, job: str) -> dict[str, str]:
         """What a job runs, by the name of the step."""
@@ -1204,8 +1216,13 @@ class NewDeck:
     def publishes(self, tag: str, fails: str = "") -> str:
         """Do what the workflow does for a tag, up to the step that has to fail; what it says."""
         for folder in ("build", "published"):
-            shutil.rmtree(self.place.root / folder, ignore_errors=True)
+            shutil.rmtree(self.folder / folder, ignore_errors=True)
+        where = self.workflow["jobs"]["build"]["defaults"]["run"].get("working-directory", ".")
         for name, line in (self.steps("build") | self.steps("publish")).items():
+            if name in self.steps("build"):
+                line = f"cd {where}\n{line}"
+            elif where != ".":  # the artifact is there, and nothing else
+                shutil.copytree(self.place.root / self.uploaded, self.place.root / "build")
             variables = {"GITHUB_REF_NAME": tag, **self.workflow["env"]}
             if name == fails:
                 done = self.place.run(line, **variables)
@@ -1215,6 +1232,12 @@ class NewDeck:
             self.place.passes(line, **variables)
         assert not fails
         return ""
+
+    @property
+    def uploaded(self) -> str:
+        """The folder that the job which builds hands over."""
+        *_, last = self.workflow["jobs"]["build"]["steps"]
+        return str(last["with"]["path"])
 
 
 @pytest.fixture
@@ -1333,3 +1356,29 @@ def test_a_new_deck_refuses_what_would_not_arrive(new_deck: NewDeck) -> None:
     said = new_deck.publishes(new_deck.release(), fails="Try it in Anki")
     assert "would not arrive" in said and "a-pot-of-tea" in said
     assert len(new_deck.place.calls("release", "create")) == 1
+
+
+@scripts_run
+@pytest.mark.anki
+def test_one_of_several_decks_publishes_its_releases(place: Place) -> None:
+    """With the two changes of the recipe, a deck in a folder of its own is released as well."""
+    deck = NewDeck(place, "bread")
+    text = (deck.folder / ".github" / "workflows" / "release.yml").read_text(encoding="utf-8")
+    recipe = RECIPES.read_text(encoding="utf-8")
+    for old, new in (
+        ("shell: bash", "working-directory: bread"),
+        ("path: build/\n          if-no", "path: bread/build/"),
+    ):
+        assert text.count(old) == 1 and f"`{new}`" in recipe
+        changed = f"{old}\n        {new}" if "shell" in old else old.replace("path: build/", new)
+        text = text.replace(old, changed)
+    top = place.root / "release-bread.yml"
+    top.write_text(text, encoding="utf-8")
+    deck.workflow = loaded(top)
+    assert deck.uploaded == "bread/build/"
+    tag = deck.release()
+    deck.publishes(tag)
+    names = {f"{tag}.apkg", f"{tag}.json", "SHA256SUMS", "notes"}
+    assert {path.name for path in (place.github / "releases" / tag).iterdir()} == names
+    code, said = output_of(tool("actionlint"), "-shellcheck", tool("shellcheck"), str(top))
+    assert code == 0, said
