@@ -499,6 +499,17 @@ def test_lowest_versions_are_those_promised() -> None:
         assert f"{bound}.0.0".startswith(lowest[name]), name  # 8.1 means 8.1.0
 
 
+def test_the_pictures_of_readme() -> None:
+    """Every picture is shown, small, and described for those who cannot see it."""
+    shown = [token for token in tokens(README) if token.type == "image"]
+    paths = {ROOT / str(token.attrs["src"]) for token in shown}
+    assert paths == set((ROOT / "docs" / "images").iterdir())
+    for path in paths:
+        assert path.read_bytes().startswith(b"\x89PNG")
+        assert path.stat().st_size < 60_000, path
+    assert all(len(token.content) > 40 for token in shown)
+
+
 @pytest.mark.parametrize(
     "page", [pytest.param(page, id=page.relative_to(ROOT).as_posix()) for page in PAGES]
 )
