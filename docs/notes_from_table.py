@@ -20,6 +20,8 @@ import re
 import sys
 from collections.abc import Iterator
 from html.parser import HTMLParser
+from io import StringIO
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote, unquote
 
@@ -53,7 +55,7 @@ def from_spreadsheet(text: str) -> Iterator[dict[str, str]]:
     """The rows of a CSV file as Markdown, by the names in its first row."""
     head = text.split("\n", 1)[0]
     separator = max(",;\t", key=head.count)
-    table = csv.DictReader(text.splitlines(keepends=True), delimiter=separator)
+    table = csv.DictReader(lines_of(text), delimiter=separator)
     names = {name: (name or "").strip().lower() for name in table.fieldnames or ()}
     wrong = [name for name in names.values() if name not in COLUMNS]
     if wrong or "front" not in names.values():
@@ -74,8 +76,8 @@ def from_spreadsheet(text: str) -> Iterator[dict[str, str]]:
 
 def from_anki(text: str) -> Iterator[dict[str, str]]:
     """The rows of Anki's text file as Markdown: its first field, its second, and all others."""
-    lines = text.splitlines(keepends=True)
-    heads = [line.rstrip("\r\n")[1:] for line in lines if line.startswith("#")]
+    lines = lines_of(text)
+    heads = [line.rstrip("\r\n")[1:] for line in takewhile(lambda each: each[0] == "#", lines)]
     about = dict(head.split(":", 1) for head in heads if ":" in head)
     if about.get("separator") != "tab" or about.get("html") != "true":
         sys.exit("export the notes again, as Notes in Plain Text, with HTML")
@@ -87,13 +89,13 @@ def from_anki(text: str) -> Iterator[dict[str, str]]:
         front, back, *others = (
             from_html(cell, cloze and place == 0) for place, cell in enumerate([*fields, ""])
         )
-        extra = [back, *others] if cloze else others
-        yield {
-            "front": front,
-            "back": "" if cloze else back,
-            "extra": "<br>".join(filter(None, extra)),
-            "tags": " ".join(tags),
-        }
+        extra = "<br>".join(filter(None, others))
+        yield {"front": front, "back": back, "extra": extra, "tags": " ".join(tags)}
+
+
+def lines_of(text: str) -> list[str]:
+    """The lines of a table, with their ends; `splitlines` would know more ends than tables do."""
+    return StringIO(text, newline="").readlines()
 
 
 # ------------------------------------------------------------------ text
@@ -175,9 +177,12 @@ def escaped(text: str, cloze: bool = False) -> str:
 
 
 def note(row: dict[str, str], media: list[str]) -> str:
-    """A row as a note."""
-    cloze = CLOZE.search(row["front"]) is not None
-    fields = [("C", row["front"])] if cloze else [("Q", row["front"]), ("A", row.get("back", ""))]
+    """A row as a note; what a cloze note has as its back is explanation."""
+    if CLOZE.search(row["front"]):
+        fields = [("C", row["front"])]
+        row["extra"] = "<br>".join(filter(None, (row.get("back"), row.get("extra"))))
+    else:
+        fields = [("Q", row["front"]), ("A", row.get("back", ""))]
     fields += [(name.capitalize(), row[name]) for name in FIELDS if row.get(name)]
     text = "\n\n".join(f"{label}: {value}" for label, value in fields) + "\n"
     media += re.findall(r"\(media/([^)]*)\)", text)

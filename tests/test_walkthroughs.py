@@ -92,8 +92,8 @@ class Beginner(Session):
         self.run(["git", "tag", tag])
 
 
-def export_from_anki(folder: Path, path: Path) -> None:
-    """A collection of three notes, as Anki exports it with the options of the recipe."""
+def export_from_anki(folder: Path, path: Path, more: bool = False) -> None:
+    """A collection of three notes, as Anki exports it with the options of the recipe, or all."""
     picture = '<img src="tea leaf.png"> \\(x_1\\)'
     clozes = "<div>{{c1::Two}} and {{c2::two::a number}}</div><div>is 4.</div>"
     with new_collection(folder) as collection:
@@ -113,9 +113,9 @@ def export_from_anki(folder: Path, path: Path) -> None:
             limit=None,
             with_html=True,
             with_tags=True,
-            with_deck=False,
-            with_notetype=False,
-            with_guid=False,
+            with_deck=more,
+            with_notetype=more,
+            with_guid=more,
         )
 
 
@@ -237,7 +237,7 @@ def test_the_columns_of_a_spreadsheet(tmp_path: Path) -> None:
         path = tmp_path / f"{place}.csv"
         head = ("Front", "back", "Extra", "hint", "accept", "source", "tags", "id")
         row = ("What is it?", "Tea", "More", "A drink", "Cha", "A book", "a/b c::d", "what-it-is")
-        cloze = ("{{c1::Tea}} & *milk*", "", "", "", "", "", "", "")
+        cloze = ("{{c1::Tea}} & *milk*", "Of \u2028 course", "1. yes", "", "", "", "", "")
         empty = ("",) * 8
         lines = [separator.join(each) for each in (head, row, empty, cloze)]
         path.write_text("\r\n".join(lines), encoding="utf-8", newline="")
@@ -246,7 +246,7 @@ def test_the_columns_of_a_spreadsheet(tmp_path: Path) -> None:
         assert notes.read_text(encoding="utf-8") == (
             "Q: What is it?\n\nA: Tea\n\nExtra: More\n\nHint: A drink\n\nAccept: Cha\n\n"
             "Source: A book\n<!-- id: what-it-is; tags: a-b c::d -->\n\n"
-            "C: {{c1::Tea}} & \\*milk\\*\n"
+            "C: {{c1::Tea}} & \\*milk\\*\n\nExtra: Of<br>course<br>1\\. yes\n"
         )
         package = package_of(notes, tmp_path / f"deck{place}")
         assert package.notes[0].tags == ("Tea::a-b", "Tea::c::d")
@@ -272,6 +272,19 @@ def test_a_table_of_another_kind_is_refused(
     assert not (tmp_path / "notes.md").exists()
 
 
+def test_all_of_ankis_fields_move(tmp_path: Path) -> None:
+    """Fields behind the second go into the explanation; a line that begins with # is text."""
+    table = tmp_path / "notes.txt"
+    head = "#separator:tab\n#html:true\n#tags column:5\n"
+    rows = 'One\t"two\n#three"\t<sub>4</sub>\t[sound:a b.mp3]\tx\n"#a"\tb\t\t\t\n'
+    table.write_text(head + rows, encoding="utf-8")
+    program().main(str(table), str(tmp_path / "notes.md"))
+    assert (tmp_path / "notes.md").read_text(encoding="utf-8") == (
+        "Q: One\n\nA: two #three\n\nExtra: <sub>4</sub><br>![](media/a%20b.mp3)\n"
+        "<!-- tags: x -->\n\nQ: \\#a\n\nA: b\n"
+    )
+
+
 def test_notes_that_are_there_are_kept(tmp_path: Path) -> None:
     """A file is not written over."""
     (tmp_path / "a.csv").write_text("front,back\na,b\n", encoding="utf-8")
@@ -282,9 +295,10 @@ def test_notes_that_are_there_are_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.anki
-def test_notes_of_anki_move(tmp_path: Path) -> None:
+@pytest.mark.parametrize("more", [False, True])
+def test_notes_of_anki_move(more: bool, tmp_path: Path) -> None:
     """Text, breaks, tags, clozes, formulas and pictures arrive in Anki again."""
-    export_from_anki(tmp_path, tmp_path / "notes.txt")
+    export_from_anki(tmp_path, tmp_path / "notes.txt", more)
     program().main(str(tmp_path / "notes.txt"), str(tmp_path / "notes.md"))
     deck = tmp_path / "deck"
     (deck / "source" / "media").mkdir(parents=True)
