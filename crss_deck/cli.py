@@ -12,6 +12,7 @@ import sys
 import time
 from contextlib import suppress
 from io import TextIOWrapper
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,6 +23,7 @@ from crss_deck import __version__
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from crss_deck.compiler import Compilation
     from crss_deck.diagnostics import Diagnostic
 
 DONE, FAULTY, UNUSABLE, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
@@ -87,6 +89,44 @@ _source = click.argument("source", default="source", type=click.Path(path_type=s
 @click.version_option(__version__, prog_name="crss-deck", message="%(prog)s %(version)s")
 def cli() -> None:
     """Compile a folder of Markdown notes into an Anki deck package."""
+
+
+@cli.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=str))
+@click.option("--name", metavar="NAME", help="What Anki calls the deck, if not as the folder.")
+@_talk_options
+def init(folder: str, name: str | None, quiet: bool, verbose: bool, color: str) -> int:
+    """Make a new deck in the folder DIR, with a few notes to begin with.
+
+    Prints the files that it writes, and says what to do next. Nothing is written over a file.
+    """
+    from crss_deck.init import SOURCE, init_deck, name_problem, random_suffix
+    from crss_deck.report import printable
+
+    if name is not None and (problem := name_problem(name)):
+        raise click.UsageError(f"--name must be {problem}.")
+    if not folder:
+        raise click.UsageError("DIR names no folder.")
+    deck = init_deck(folder, suffix=random_suffix(), name=name or "")
+    for file in deck.files:
+        click.echo(Path(folder) / file)
+    if not quiet:
+        cd = "" if Path(folder) == Path() else f"  cd {printable(_quoted(folder))}\n"
+        click.echo(
+            f"\nThe deck {deck.name} has the id {deck.id}. Next:\n"
+            f"{cd}  crss-deck check\n  crss-deck build\n"
+            f"Import the package into Anki, then write your own notes in {SOURCE}.",
+            err=True,
+        )
+    return DONE
+
+
+def _quoted(word: str) -> str:
+    """A word for a command line: what the shell would read in another way stands in quotes."""
+    import shlex
+
+    quoted = shlex.quote(word)
+    return f'"{word}"' if os.name == "nt" and quoted != word else quoted
 
 
 @cli.command()
@@ -178,7 +218,6 @@ def check(
     """Check the deck in SOURCE (default: source) without building it."""
     from crss_deck.compiler import compile_deck
     from crss_deck.folder import read_deck
-    from crss_deck.report import count_of
 
     talk = _Talk(quiet, verbose, color)
     if diff and not fix:
@@ -187,10 +226,17 @@ def check(
         return _fix(source, output_format, strict, diff, talk)
     result = compile_deck(read_deck(source), clock=_clock())
     _show(result.diagnostics, talk, output_format, sys.stdout)
-    if result.package is not None and not quiet and not _shown(result.diagnostics, talk):
+    _praise(result, talk)
+    return _exit_code(result.diagnostics, strict)
+
+
+def _praise(result: Compilation, talk: _Talk) -> None:
+    """Say of a deck without findings what it holds."""
+    from crss_deck.report import count_of
+
+    if result.package is not None and not talk.quiet and not _shown(result.diagnostics, talk):
         counts = count_of(len(result.package.notes), "note")
         click.echo(f"{counts}, {count_of(result.package.card_count, 'card')}, no faults", err=True)
-    return _exit_code(result.diagnostics, strict)
 
 
 def _fix(source: str, output_format: str, strict: bool, diff: bool, talk: _Talk) -> int:
@@ -213,6 +259,7 @@ def _fix(source: str, output_format: str, strict: bool, diff: bool, talk: _Talk)
     _show(left, talk, output_format, sys.stdout)
     if _shown(left, talk) and not talk.quiet:
         click.echo("what is left needs a decision of yours", err=True)
+    _praise(result.compilation, talk)
     return _exit_code(left, strict)
 
 

@@ -150,7 +150,7 @@ class _Reader:
             self._value(
                 "id",
                 f"lower-case words joined by hyphens, at most {MAX_KEY_LENGTH} characters",
-                f'id = "{_slug(deck_id) or "my-deck-k3v9qx"}"',
+                f'id = "{slug(deck_id) or "my-deck-k3v9qx"}"',
             )
         manifest = Manifest(
             id=deck_id,
@@ -339,8 +339,10 @@ def _three(version: object) -> str:
     return ".".join(str(int(number[:6])) for number in padded[:3])
 
 
-def _slug(text: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:MAX_KEY_LENGTH].strip("-")
+def slug(text: str) -> str:
+    """A text as a key, letters without their accents; empty if nothing of it is left."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:MAX_KEY_LENGTH].strip("-")
 
 
 def _example(key: str) -> str:

@@ -988,3 +988,108 @@ def test_always_brings_what_was_left_out(author: Publisher, learner: Learner, fi
     learner.imports(third)
     learner.imports(third, always=True)
     assert learner.answer("changed") == "The best answer."
+
+
+# ------------------------------------------------------------------ what the cards show
+
+FULL = """\
+---
+source: "A handbook"
+---
+# Kitchen
+
+## Tea
+
+Q: What should the water do?
+
+A: Boil.
+
+Hint: Think of bubbles.
+
+Accept: seethe
+
+Extra: Only for *black* tea.
+<!-- id: full -->
+
+Q: Which gas do we breathe in?
+
+A: The gas O<sub>2</sub>, oxygen.
+<!-- id: typed; type-in: oxygen -->
+
+Guests get {{c1::tea::a drink}} first.
+
+Hint: Think of leaves.
+<!-- id: hidden -->
+"""
+
+
+@pytest.fixture
+def full(tmp_path: Path, learner: Learner) -> Learner:
+    """A learner with a deck whose notes have whatever notes can have."""
+    learner.imports(Publisher(tmp_path, FULL).publishes(FIRST))
+    return learner
+
+
+@proves(
+    "The front asks a question, or shows a text with something hidden in it, and offers a hint"
+    " behind a button if the note has one."
+)
+def test_the_front(full: Learner) -> None:
+    """Nothing else is to be seen there; the hint is in an element that opens on request."""
+    assert full.question("full") == "What should the water do?"
+    assert full.question("hidden") == "Guests get [a drink] first."
+    for key, hint in (("full", "Think of bubbles."), ("hidden", "Think of leaves.")):
+        page = full.card(key).question()
+        before, _, after = page.partition("<details")
+        assert hint not in before and f"<div>{hint}</div></details>" in after
+        rest = visible_text(before + after.partition("</details>")[2])
+        assert rest.replace("\u2068", "").replace("\u2069", "") == full.question(key)
+    assert "<details" not in full.card("typed").question()
+
+
+@proves(
+    "The back gives the answer, and below it, where the note has them, other answers that count as"
+    " right, an explanation, the topic and the source."
+)
+def test_the_back(full: Learner) -> None:
+    """In this order, and nothing that the note does not have."""
+    seen = visible_text(full.card("full").answer())
+    place = -1
+    for part in ("Boil.", "seethe", "Only for black tea.", "Kitchen › Tea", "A handbook"):
+        assert seen.count(part) == 1
+        assert place < (place := seen.index(part))
+    assert "Guests get tea first." in visible_text(full.card("hidden").answer())
+    for part in ("accept", "extra"):
+        assert f'class="{part}"' in full.card("full").answer()
+        assert f'class="{part}"' not in full.card("hidden").answer()
+
+
+@proves("Where the front has a line to type in, the back compares what you typed with the answer.")
+def test_typed_answers(full: Learner) -> None:
+    """Anki's marks for both stand there, and the answer is what is to be typed."""
+    assert "[[type:TypeIn]]" in full.card("typed").question()
+    assert "[[type:TypeIn]]" in full.card("typed").answer()
+    assert full.note("typed")["TypeIn"] == "oxygen"
+    compared = full.collection.compare_answer("oxygen", "oxigen")
+    assert "typeBad" in compared and "typeMissed" in compared
+    assert "[[type:" not in full.card("full").question()
+
+
+@proves("The page of the deck says which version you have.")
+def test_the_version(author: Publisher, learner: Learner, first: Path) -> None:
+    """It stands in the description, and is the new one after an update."""
+    for version, path in (("1.0.0", first), ("1.0.1", author.publishes(SECOND, ANSWER))):
+        learner.imports(path)
+        deck = learner.collection.decks.by_name("Released")
+        assert deck is not None
+        assert version in deck["desc"]
+
+
+@proves(
+    "Each note has a name, in the field *Key*, and `Key:` with that name finds the note in"
+    " *Browse*."
+)
+def test_the_key(full: Learner) -> None:
+    """One note, and no other."""
+    for note in map(full.collection.get_note, full.collection.find_notes("")):
+        assert list(full.collection.find_notes(f"Key:{note['Key']}")) == [note.id]

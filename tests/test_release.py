@@ -562,6 +562,14 @@ def test_what_changed_many_notes_is_named(before: str, after: str, cause: str) -
     assert author.plan().notices == (told,)
 
 
+def test_one_change_of_a_small_deck_is_no_wonder() -> None:
+    """One note shares nothing with others, however few they are."""
+    author = Author(basic("one") + basic("two"))
+    author.release()
+    author.edit("Is one a", "Was one a")
+    assert author.plan().notices == ()
+
+
 # ------------------------------------------------------------------ versions
 
 
