@@ -68,6 +68,16 @@ def import_package(collection: Collection, package: Path, **options: Any) -> Imp
     return log
 
 
+def outcomes(log: ImportLogWithChanges) -> dict[str, int]:
+    """How many notes had each outcome, without those that none had."""
+    counts = {
+        field.name: len(getattr(log.log, field.name))
+        for field in log.log.DESCRIPTOR.fields
+        if field.name not in ("found_notes", "dupe_resolution")
+    }
+    return {name: count for name, count in counts.items() if count}
+
+
 def visible_text(page: str, within: str = "") -> str:
     """What a person sees of a page, or of the element of a class.
 

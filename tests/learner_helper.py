@@ -9,7 +9,7 @@ import anki.collection  # must be the first module of Anki to be imported
 from anki.cards import Card
 from anki.consts import QUEUE_TYPE_SUSPENDED
 from anki.notes import Note
-from anki_helper import ImportLogWithChanges, import_package, visible_text
+from anki_helper import import_package, outcomes, visible_text
 from deck_helper import HELLO_MP3, PEER_PNG
 from release_helper import Author
 
@@ -112,16 +112,6 @@ class Learner:
             "SELECT id, name, mtime_secs, config FROM notetypes ORDER BY id",
         )
         return [self.rows(query) for query in queries]
-
-
-def outcomes(log: ImportLogWithChanges) -> dict[str, int]:
-    """How many notes had each outcome, without those that none had."""
-    counts = {
-        field.name: len(getattr(log.log, field.name))
-        for field in log.log.DESCRIPTOR.fields
-        if field.name not in ("found_notes", "dupe_resolution")
-    }
-    return {name: count for name, count in counts.items() if count}
 
 
 class Publisher(Author):

@@ -11,17 +11,11 @@ from typing import Any, NamedTuple
 import anki.collection  # must be the first module of Anki to be imported
 import pytest
 from anki.cards import Card
+from anki.collection import ImportLogWithChanges
 from anki.decks import DeckId
 from anki.notes import Note, NoteFieldsCheckResult
 from anki.template import TemplateRenderContext
-from anki_helper import (
-    HAS_OPTIONS,
-    VERSION,
-    ImportLogWithChanges,
-    import_package,
-    new_collection,
-    visible_text,
-)
+from anki_helper import HAS_OPTIONS, VERSION, import_package, new_collection, outcomes, visible_text
 from golden_helper import CLOCK, DECKS
 
 from crss_deck import Package, build_deck, read_apkg
@@ -68,16 +62,6 @@ def rows(collection: anki.collection.Collection, query: str) -> list[Any]:
     """What a query says to the database of a collection."""
     assert collection.db is not None
     return collection.db.all(query)
-
-
-def outcomes(log: ImportLogWithChanges) -> dict[str, int]:
-    """How many notes had each outcome, without those that none had."""
-    counts = {
-        field.name: len(getattr(log.log, field.name))
-        for field in log.log.DESCRIPTOR.fields
-        if field.name not in ("found_notes", "dupe_resolution")
-    }
-    return {name: count for name, count in counts.items() if count}
 
 
 # ------------------------------------------------------------------ import
