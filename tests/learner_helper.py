@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,18 @@ class Learner:
         """Put a tag on a note."""
         self.collection.tags.bulk_add([self.note(key).id], tag)
 
+    def forgets(self, key: str) -> None:
+        """Forget the first card of a note, and learn it again, until Anki calls it a leech."""
+        card = self.card(key)
+        for _ in range(
+            self.collection.decks.config_dict_for_deck_id(card.did)["lapse"]["leechFails"]
+        ):
+            for answer in (1, 4):
+                card.load()
+                if card.queue != QUEUE_TYPE_SUSPENDED:
+                    card.start_timer()
+                    self.collection.sched.answerCard(card, answer)
+
     def suspends(self, *cards: Card) -> None:
         """Suspend cards."""
         self.collection.sched.suspend_cards([card.id for card in cards])
@@ -93,6 +106,18 @@ class Learner:
         page = self.card(key, number).question()
         text = visible_text(page, "question") or visible_text(page)
         return text.replace("\u2068", "").replace("\u2069", "")
+
+    def files(self, key: str) -> list[bytes]:
+        """The pictures and sounds on the back of a note."""
+        names = re.findall(r'src="(.*?)"|\[sound:(.*?)\]', self.note(key)["Back"])
+        folder = Path(self.collection.media.dir())
+        return [(folder / (image or sound)).read_bytes() for image, sound in names]
+
+    def look(self, key: str) -> str:
+        """The style of the cards of a note."""
+        note_type = self.collection.models.get(self.note(key).mid)
+        assert note_type is not None
+        return str(note_type["css"])
 
     def is_asked(self, key: str) -> bool:
         """Whether Anki would ask a card of a note, today or on another day."""
