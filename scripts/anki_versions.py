@@ -125,7 +125,7 @@ def main() -> int:
         try:
             python = environment(arguments.folder, version)
             columns.append(upgraded(python))
-        except FailedError as error:
+        except (FailedError, OSError, subprocess.SubprocessError) as error:
             print(f"{error}\nAnki {version} could not be tried", file=sys.stderr)
             return 1
         if arguments.tests and not tested(python):

@@ -18,7 +18,7 @@ import pytest
 from anki.buildinfo import version
 from anki.collection import Collection, ImportLogWithChanges
 
-VERSION = tuple(map(int, version.split(".")))
+VERSION = tuple(map(int, re.findall(r"\d+", version)))
 """The version of Anki, as (25, 9, 2)."""
 HAS_OPTIONS = VERSION >= (23, 10)
 """Whether an import can be told how to update, as by *Always*."""

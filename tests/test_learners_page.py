@@ -58,8 +58,8 @@ NO_CLAIM = {
     "For people who study a deck that was made with `crss-deck`. Which buttons to press on which"
     " device is in the [README](../README.md#import-it).",
     "Each sentence about Anki on this page was tried in Anki itself, from version 23.10 on, by a"
-    " test of its own. The apps for phones were not tried. [What an upgrade does in several versions"
-    " of Anki](anki-versions.md) is in a table.",
+    " test of its own. The apps for phones were not tried. [What an upgrade does in several"
+    " versions of Anki](anki-versions.md) is in a table.",
     "Choose the deck's file in *File > Import*, leave the options as they are, and click *Import*.",
     "If you use Anki on several devices, import on one of them and synchronize.",
     "Import the newer file in the same way, over the deck that you have.",

@@ -58,7 +58,6 @@ def test_the_table_is_made_by_the_script() -> None:
     assert newest not in others
     assert SCRIPT["table"]([SCRIPT["Column"](*each) for each in found.items()]) == made()
     assert "| **no** |" in made()
-    assert SCRIPT["with_table"](PAGE, made()) == PAGE
 
 
 def every_change(state: NoteState, locked: LockedNote | None) -> Status:
@@ -86,3 +85,32 @@ def test_an_environment_has_all_but_another_anki() -> None:
     assert [each for each in wanted if each.startswith("anki")] == ["anki==2.1.65"]
     assert SCRIPT["requirements"](SCRIPT["NEWEST"]) == ["anki", *wanted[1:]]
     assert any(each.startswith("pytest>=") for each in wanted)
+
+
+def test_the_script_writes_all_or_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The table goes between its marks; where one version cannot be tried, the page stays."""
+    page = tmp_path / "page.md"
+    page.write_text(PAGE.replace("| yes |", "| perhaps |"), encoding="utf-8")
+    known = SCRIPT["main"].__globals__
+    found = {anki: SCRIPT["Column"](anki, outcomes) for anki, outcomes in columns().items()}
+    *_, newest = found.values()
+    monkeypatch.setitem(known, "PAGE", page)
+    monkeypatch.setitem(known, "environment", lambda folder, version: version)
+    monkeypatch.setattr("sys.argv", ["anki_versions.py", "--write"])
+
+    def upgraded(version: str) -> object:
+        if version == "24.11":
+            raise SCRIPT["FailedError"]("No matching distribution")
+        return found.get(version, newest)
+
+    monkeypatch.setitem(known, "upgraded", upgraded)
+    assert SCRIPT["main"]() == 1
+    said = capsys.readouterr().err
+    assert said.endswith("No matching distribution\nAnki 24.11 could not be tried\n")
+    assert "perhaps" in page.read_text(encoding="utf-8")
+
+    monkeypatch.setitem(known, "upgraded", lambda version: found.get(version, newest))
+    assert SCRIPT["main"]() == 0
+    assert page.read_text(encoding="utf-8") == PAGE
