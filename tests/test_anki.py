@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 import anki.collection  # must be the first module of Anki to be imported
 import pytest
 from anki.cards import Card
+from anki.collection import ImportLogWithChanges
 from anki.decks import DeckId
 from anki.notes import Note, NoteFieldsCheckResult
 from anki.template import TemplateRenderContext
-from anki_helper import ImportLogWithChanges, import_package, new_collection, visible_text
+from anki_helper import HAS_OPTIONS, VERSION, import_package, new_collection, outcomes, visible_text
 from golden_helper import CLOCK, DECKS
 
 from crss_deck import Package, build_deck, read_apkg
@@ -63,23 +64,15 @@ def rows(collection: anki.collection.Collection, query: str) -> list[Any]:
     return collection.db.all(query)
 
 
-def outcomes(log: ImportLogWithChanges) -> dict[str, int]:
-    """How many notes had each outcome, without those that none had."""
-    counts = {
-        field.name: len(getattr(log.log, field.name))
-        for field in log.log.DESCRIPTOR.fields
-        if field.name not in ("found_notes", "dupe_resolution")
-    }
-    return {name: count for name, count in counts.items() if count}
-
-
 # ------------------------------------------------------------------ import
 
 
 def test_every_note_arrives_as_new(deck: InAnki) -> None:
     """The first import has one outcome for all notes, and no warning."""
     assert outcomes(deck.log) == {"new": len(deck.package.notes)}
-    assert deck.log.log.found_notes == len(deck.package.notes) > 0
+    assert len(deck.package.notes) > 0
+    if HAS_OPTIONS:  # before, the log did not count them
+        assert deck.log.log.found_notes == len(deck.package.notes)
     assert deck.collection.card_count() == deck.package.card_count
 
 
@@ -118,7 +111,8 @@ def test_decks_arrive_with_their_description(deck: InAnki) -> None:
         stored = deck.collection.decks.by_name(packaged.name)
         assert stored is not None
         assert stored["desc"] == packaged.description
-        assert stored["md"] is True
+        if VERSION >= (23, 12):  # before, an import forgot that a description is Markdown
+            assert stored["md"] is True
         assert stored["conf"] == 1
     assert {each.name for each in deck.collection.decks.all_names_and_ids()} == wanted
     assert list(deck.collection.find_cards("deck:Default")) == []
@@ -209,7 +203,8 @@ def test_every_card_renders(deck: InAnki) -> None:
     for card_id in deck.collection.find_cards(""):
         card = deck.collection.get_card(card_id)
         rendered = TemplateRenderContext.from_existing_card(card, False)._partially_render()
-        assert not rendered.is_empty
+        if VERSION >= (25, 2):  # before, only the page told
+            assert not rendered.is_empty
         pages = [re.sub(r"<style>.*?</style>", "", page, flags=re.DOTALL) for page in both(card)]
         for page in pages:
             assert "errors.html" not in page
