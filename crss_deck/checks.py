@@ -197,7 +197,9 @@ def unused_files(draft: Draft) -> Iterator[Diagnostic]:
                 "no note refers to this file",
                 Source(draft.folder.shown + path, ""),
                 None,
-                "remove it, or put `_` before its name; notes files end in .md",
+                "remove it, or name it in deck.toml: stylesheet = …"
+                if path.endswith(".css")
+                else "remove it, or put `_` before its name; notes files end in .md",
             )
 
 

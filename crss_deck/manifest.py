@@ -178,7 +178,7 @@ class _Reader:
                 "mistakes",
                 _URL_OR_MAIL,
                 "an https address, or one that begins with mailto:",
-                '"https://…"',
+                '"mailto:me@example.org?subject={key}"',
             ),
             stylesheet=self._text(table, "stylesheet"),
             words=Words(*(self._text(words, name) for name in Words._fields)),

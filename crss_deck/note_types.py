@@ -142,7 +142,7 @@ ENGLISH = Words("Hint", "Also right:", "Source:", "Report a mistake")
 
 _FORGES = (
     (re.compile(r"https?://(?:github\.com|codeberg\.org)/[^/]+/[^/]+"), "/issues/new?title={key}"),
-    (re.compile(r"https?://gitlab\.com/.+/.+"), "/-/issues/new?issue[title]={key}"),
+    (re.compile(r"https?://gitlab\.com/.+/.+"), "/-/issues/new?issue%5Btitle%5D={key}"),
 )
 """Where a new issue is written, by the address of a repository."""
 

@@ -50,7 +50,8 @@ def read_stylesheet(
         return ""
 
     def say(match: re.Match[str], message: str, help: str) -> None:
-        span = source.span(match.start(), min(match.end(), match.start() + 60))
+        line = match.group().split("\n", 1)[0]
+        span = source.span(match.start(), match.start() + len(line))
         report(Diagnostic(rules.UNSAFE_STYLESHEET, message, source, span, help))
 
     for match in _END.finditer(source.text):

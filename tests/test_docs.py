@@ -467,6 +467,24 @@ def test_ci_runs_every_supported_python() -> None:
     assert project["requires-python"] == f">={supported[0]}"
 
 
+@pytest.mark.parametrize("fence", cases("css"))
+def test_an_example_of_a_stylesheet_is_right(fence: Fence) -> None:
+    """Every stylesheet of the manual is accepted, and sets what cards have."""
+    files = {
+        "deck.toml": DECK_TOML + 'stylesheet = "style.css"\n',
+        "notes.md": "Q: a\n\nA: b\n<!-- id: x -->\n",
+        "style.css": fence.text,
+    }
+    result = compile_deck(small_deck(files))
+    assert findings(result.diagnostics) == []
+    assert result.package is not None
+    ours = result.package.note_types[0].css.removesuffix(fence.text.strip())
+    cards = ours + "".join(template.back for template in result.package.note_types[0].templates)
+    rules = re.sub(r"/\*.*?\*/", "", fence.text, flags=re.DOTALL)
+    for name in re.findall(r"--[\w-]+(?=:)|(?<=\.)[a-z]\w+(?=[ .,{])", rules):
+        assert name in cards, name
+
+
 def test_actions_are_pinned() -> None:
     """Every action is named by a whole commit, with its tag beside it, and may only read."""
     text = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")

@@ -24,7 +24,7 @@ from test_look import SPECIMEN
 from crss_deck import build_deck
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page, Route
+    from playwright.sync_api import Browser, Page, Route
 
 pytestmark = [pytest.mark.anki, pytest.mark.browser]
 
@@ -100,8 +100,15 @@ def answered(collection: anki.collection.Collection, card: Card) -> str:
     return re.sub(r"\[\[type:.+?\]\]", lambda _: typed, AV_REF_RE.sub(REPLAY, card.answer()))
 
 
+@pytest.fixture(scope="module")
+def running() -> Iterator[Browser]:
+    """The browser."""
+    with browser() as running:
+        yield running
+
+
 @pytest.fixture(scope="module", params=SHELLS, ids=lambda width: f"{width}px")
-def page(request: pytest.FixtureRequest, cards: Cards) -> Iterator[Page]:
+def page(request: pytest.FixtureRequest, running: Browser, cards: Cards) -> Iterator[Page]:
     """A page of that width, that gets media and nothing else."""
 
     def serve(route: Route) -> None:
@@ -116,11 +123,11 @@ def page(request: pytest.FixtureRequest, cards: Cards) -> Iterator[Page]:
             route.abort()
 
     fetched: list[str] = []
-    with browser() as running:
-        opened = running.new_page(viewport={"width": request.param, "height": 720})
-        opened.route("**/*", serve)
-        opened.goto(HOST)
-        yield opened
+    opened = running.new_page(viewport={"width": request.param, "height": 720})
+    opened.route("**/*", serve)
+    opened.goto(HOST)
+    yield opened
+    opened.close()
     assert fetched == [], "cards fetch nothing"
 
 
@@ -164,7 +171,7 @@ def test_a_hint_is_opened_by_a_tap(page: Page, cards: Cards) -> None:
     assert page.locator(".hint").count() == 0
 
 
-@pytest.mark.parametrize("name", ["golden-everything/a-picture 1 answer", "specimen"])
+@pytest.mark.parametrize("name", ["golden-everything/a-drawing 1 answer", "specimen"])
 def test_pictures_are_seen_whole(page: Page, cards: Cards, name: str) -> None:
     """A picture too wide or too high is made smaller, and keeps its shape."""
     show(page, cards.sides[name])

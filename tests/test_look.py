@@ -173,13 +173,13 @@ def test_every_colour_is_a_variable_of_a_known_kind() -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_everything_can_be_read(page: str) -> None:
-    """Text reaches 7:1 on the page and on code, 4.5:1 on a mark; lines reach 3:1."""
+    """Text reaches 7:1, but for text that stands back on code, and for text on a mark: 4.5:1."""
     theme, ground = PAGES[page], colour(page)
     panel = colour(theme["panel"], ground)
     for name in TEXT:
         shade = colour(theme[name])
         assert contrast(shade, ground) >= 7, name
-        assert contrast(shade, panel) >= 7, name
+        assert contrast(shade, panel) >= (4.5 if name == "soft" else 7), name
         assert contrast(shade, colour(theme["mark"])) >= 4.5, name
     for name in LINES:
         assert contrast(colour(theme[name]), ground) >= 3, name
