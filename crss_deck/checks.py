@@ -188,15 +188,18 @@ def unused_files(draft: Draft) -> Iterator[Diagnostic]:
     """A notes file with a wrong ending, or an image nobody sees, would be missed in silence."""
     if draft.manifest is None:
         return  # what deck.toml names is not known
-    used = {*draft.media.named, draft.manifest.description}
-    for path in draft.folder.files:
+    used = {*draft.media.named, draft.manifest.description, draft.manifest.stylesheet}
+    styles = [path for path in draft.folder.texts if path.endswith(".css")]
+    for path in sorted((*draft.folder.files, *styles)):
         if path not in used:
             yield Diagnostic(
                 rules.UNUSED_FILE,
                 "no note refers to this file",
                 Source(draft.folder.shown + path, ""),
                 None,
-                "remove it, or put `_` before its name; notes files end in .md",
+                "remove it, or name it in deck.toml: stylesheet = …"
+                if path.endswith(".css")
+                else "remove it, or put `_` before its name; notes files end in .md",
             )
 
 

@@ -27,6 +27,7 @@ from crss_deck.package import Package, content_digest
 from crss_deck.parser import TagUse, parse_notes
 from crss_deck.render import render_deck, with_version
 from crss_deck.source import Source, Span
+from crss_deck.stylesheet import read_stylesheet
 from crss_deck.suppression import suppress, without_echoes
 
 
@@ -66,6 +67,7 @@ def compile_deck(folder: SourceFolder, *, clock: int | None = None) -> Compilati
     """
     found = _Findings(folder.problems)
     manifest = _manifest(folder, found)
+    stylesheet = read_stylesheet(folder, manifest, found.add)
     lock = read_lock(folder.texts[LOCK], found.add) if LOCK in folder.texts else None
     notes: list[Note] = []
     tags: list[TagUse] = []
@@ -93,7 +95,8 @@ def compile_deck(folder: SourceFolder, *, clock: int | None = None) -> Compilati
     compilation = Compilation(tuple(sorted(kept, key=sort_key)))
     if manifest is None or compilation.errors:
         return compilation
-    deck = Deck(manifest, tuple(notes), folder.texts.get(manifest.description), media.found)
+    description = folder.texts.get(manifest.description)
+    deck = Deck(manifest, tuple(notes), description, media.found, stylesheet)
     return _dated(compilation._replace(deck=deck), deck, lock, folder, clock)
 
 
@@ -184,7 +187,10 @@ def _manifest(folder: SourceFolder, found: _Findings) -> Manifest | None:
     if (
         manifest is not None
         and manifest.description
-        and manifest.description not in {*folder.texts, *unread}
+        and not (
+            manifest.description.endswith(".md")
+            and manifest.description in {*folder.texts, *unread}
+        )
     ):
         found.add(
             Diagnostic(

@@ -215,5 +215,8 @@ REMOTE_MEDIA = _rule("remote-media", "an image or sound would be fetched from el
 MEDIA_NAME_CASE = _rule("media-name-case", "two files differ only in the case of their names")
 MEDIA_CONTENT = _rule("media-content", "a media file is not what its name says")
 ACTIVE_MEDIA = _rule("active-media", "a drawing holds a script or fetches from elsewhere")
+UNSAFE_STYLESHEET = _rule(
+    "unsafe-stylesheet", "the deck's stylesheet fetches something, or is not closed"
+)
 LARGE_MEDIA = _rule("large-media", "media that are slow to get or to show", Severity.WARNING)
 UNSUPPORTED_MEDIA = _rule("unsupported-media", "a file is of no kind that Anki shows or plays")

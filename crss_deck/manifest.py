@@ -19,6 +19,7 @@ TAG = re.compile(r"[\w-]+(?:\.[\w-]+)*(?:::[\w-]+(?:\.[\w-]+)*)*")
 VERSION = re.compile(r"(?:0|[1-9][0-9]*)(?:\.(?:0|[1-9][0-9]*)){2}")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*")
 _URL = re.compile(r"https?://[^\s/?#<>\"]+[^\s<>\"]*")
+_URL_OR_MAIL = re.compile(rf"{_URL.pattern}|mailto:[^\s<>\"]+")
 _RIGHT_TO_LEFT = frozenset(
     ("ar", "arc", "ckb", "dv", "fa", "he", "ks", "ps", "sd", "ug", "ur", "yi")
 )
@@ -29,6 +30,15 @@ class RuleUse(NamedTuple):
 
     name: str
     span: Span | None
+
+
+class Words(NamedTuple):
+    """The few words that cards bear besides their notes; an empty one was not given."""
+
+    hint: str = ""
+    accept: str = ""
+    source: str = ""
+    mistake: str = ""
 
 
 class Manifest(NamedTuple):
@@ -45,6 +55,11 @@ class Manifest(NamedTuple):
     license: str = ""
     homepage: str = ""
     repository: str = ""
+    mistakes: str = ""
+    """Where learners report mistakes; `{key}` in it stands for the note's Key."""
+    stylesheet: str = ""
+    """Path of the deck's own stylesheet, from the source folder."""
+    words: Words = Words()
     source_title: str = ""
     source_url: str = ""
     ignored: tuple[RuleUse, ...] = ()
@@ -80,6 +95,9 @@ _KEYS = (
     "license",
     "homepage",
     "repository",
+    "mistakes",
+    "stylesheet",
+    "words",
     "source",
     "check",
 )
@@ -131,20 +149,9 @@ class _Reader:
                 self._key("format"),
                 f"write format = {FORMAT}, or install a newer crss-deck",
             )
-        about = table.get("source", {})
-        if not isinstance(about, dict):
-            self._value("source", "a table with title and url", '[source]\n  title = "…"')
-            about = {}
-        for key in about:
-            if key not in _SOURCE_KEYS:
-                self._unknown(key, _SOURCE_KEYS, "source.")
-        check = table.get("check", {})
-        if not isinstance(check, dict):
-            self._value("check", "a table with ignore and select", '[check]\n  ignore = ["…"]')
-            check = {}
-        for key in check:
-            if key not in _CHECK_KEYS:
-                self._unknown(key, _CHECK_KEYS, "check.")
+        about = self._table(table, "source", _SOURCE_KEYS, '"…"')
+        words = self._table(table, "words", Words._fields, '"…"')
+        check = self._table(table, "check", _CHECK_KEYS, '["…"]')
         deck_id = self._text(table, "id")
         if "id" in table and (not KEY.fullmatch(deck_id) or len(deck_id) > MAX_KEY_LENGTH):
             self._value(
@@ -166,6 +173,15 @@ class _Reader:
             license=self._text(table, "license"),
             homepage=self._matching(table, "homepage", _URL, "an https address", '"https://…"'),
             repository=self._matching(table, "repository", _URL, "an https address", '"https://…"'),
+            mistakes=self._matching(
+                table,
+                "mistakes",
+                _URL_OR_MAIL,
+                "an https address, or one that begins with mailto:",
+                '"mailto:me@example.org?subject={key}"',
+            ),
+            stylesheet=self._text(table, "stylesheet"),
+            words=Words(*(self._text(words, name) for name in Words._fields)),
             source_title=self._text(about, "title"),
             source_url=self._matching(about, "url", _URL, "an https address", '"https://…"'),
             ignored=self._rules(check, "ignore"),
@@ -217,6 +233,20 @@ class _Reader:
         )
 
     # -- values
+
+    def _table(
+        self, table: dict[str, Any], key: str, known: tuple[str, ...], example: str
+    ) -> dict[str, Any]:
+        """A table within the table, of known keys."""
+        value = table.get(key, {})
+        if not isinstance(value, dict):
+            names = f"{', '.join(known[:-1])} and {known[-1]}"
+            self._value(key, f"a table with {names}", f"[{key}]\n  {known[0]} = {example}")
+            return {}
+        for each in value:
+            if each not in known:
+                self._unknown(each, known, f"{key}.")
+        return value
 
     def _unknown(self, key: str, known: tuple[str, ...], prefix: str) -> None:
         span, near = self._key(key), nearest(key, known)

@@ -24,8 +24,8 @@ HAS_OPTIONS = VERSION >= (23, 10)
 """Whether an import can be told how to update, as by *Always*."""
 DATES_UPDATES_ITSELF = VERSION < (25, 2)
 """Whether a note that an import updates gets the moment of the import as its date."""
-IF_NEWER, ALWAYS = 0, 1
-"""What the option `update_notes` can be: which of the notes that were there before are updated."""
+IF_NEWER, ALWAYS, NEVER = 0, 1, 2
+"""What the options `update_notes` and `update_notetypes` can be: what that was there is updated."""
 
 needs_options = pytest.mark.skipif(
     not HAS_OPTIONS, reason="before Anki 23.10 an import has no options to choose from"

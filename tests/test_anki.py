@@ -20,6 +20,7 @@ from golden_helper import CLOCK, DECKS
 
 from crss_deck import Package, build_deck, read_apkg
 from crss_deck.identity import note_type_id
+from crss_deck.note_types import mistakes_address
 
 pytestmark = pytest.mark.anki
 
@@ -36,6 +37,7 @@ class InAnki(NamedTuple):
     path: Path
     log: ImportLogWithChanges
     deck_id: str
+    mistakes: str
 
     def notes(self) -> list[Note]:
         """Every note of the collection."""
@@ -54,8 +56,10 @@ def deck(
     assert built.compilation.deck is not None
     with new_collection(folder) as collection:
         log = import_package(collection, built.path)
-        deck_id = built.compilation.deck.manifest.id
-        yield InAnki(collection, read_apkg(built.path), built.path, log, deck_id)
+        manifest = built.compilation.deck.manifest
+        package = read_apkg(built.path)
+        address = mistakes_address(manifest)
+        yield InAnki(collection, package, built.path, log, manifest.id, address)
 
 
 def rows(collection: anki.collection.Collection, query: str) -> list[Any]:
@@ -242,6 +246,19 @@ def test_the_key_finds_the_note(deck: InAnki) -> None:
         assert key.startswith(f"{deck.deck_id}/")
         assert list(deck.collection.find_notes(f"Key:{key}")) == [note.id]
         assert list(deck.collection.find_notes(f"Key:{key}x")) == []
+
+
+def test_the_back_names_its_note(deck: InAnki) -> None:
+    """Every back shows the Key, and links to the place for mistakes with it; no front does."""
+    for card_id in deck.collection.find_cards(""):
+        card = deck.collection.get_card(card_id)
+        question, answer = both(card)
+        key = card.note()["Key"]
+        assert visible_text(answer, "key") == key
+        assert 'class="key"' not in question
+        links = re.findall(r'<a class="mistake" href="([^"]*)"', answer)
+        assert all(key in link for link in links)
+        assert bool(links) == bool(deck.mistakes)
 
 
 def test_new_cards_come_in_curriculum_order(deck: InAnki) -> None:

@@ -186,7 +186,7 @@ def promised_by_ci(line: str) -> str:
     return GATES if set(line.split(" && ")) <= run else ""
 
 
-NO_SHELLS = {"markdown", "toml", "text", "json", "python", "yaml", "csv", "files"}
+NO_SHELLS = {"markdown", "toml", "text", "json", "python", "yaml", "csv", "files", "css"}
 SHELLS = {"sh", "powershell", "console"}
 SHELL = sorted({line for page in PAGES for line in shell_lines(page, "sh")} - set(NOT_RUN))
 
@@ -197,7 +197,17 @@ def test_every_command_line_is_accounted_for() -> None:
         kinds = {
             token.info.split()[0] for token in tokens(page) if token.type == "fence" and token.info
         }
-        shells = kinds - {"markdown", "toml", "text", "json", "python", "yaml", "csv", "files"}
+        shells = kinds - {
+            "markdown",
+            "toml",
+            "text",
+            "json",
+            "python",
+            "yaml",
+            "csv",
+            "files",
+            "css",
+        }
         assert shells <= {"sh", "powershell", "console"}, page
         if page not in SESSIONS:  # else `test_a_command_runs` finds it
             for line in shell_lines(page, "console"):
@@ -476,6 +486,24 @@ def test_ci_runs_every_supported_python() -> None:
     matrix = workflow()["jobs"]["gates"]["strategy"]["matrix"]
     assert matrix["python"] == supported
     assert project["requires-python"] == f">={supported[0]}"
+
+
+@pytest.mark.parametrize("fence", cases("css"))
+def test_an_example_of_a_stylesheet_is_right(fence: Fence) -> None:
+    """Every stylesheet of the manual is accepted, and sets what cards have."""
+    files = {
+        "deck.toml": DECK_TOML + 'stylesheet = "style.css"\n',
+        "notes.md": "Q: a\n\nA: b\n<!-- id: x -->\n",
+        "style.css": fence.text,
+    }
+    result = compile_deck(small_deck(files))
+    assert findings(result.diagnostics) == []
+    assert result.package is not None
+    ours = result.package.note_types[0].css.removesuffix(fence.text.strip())
+    cards = ours + "".join(template.back for template in result.package.note_types[0].templates)
+    rules = re.sub(r"/\*.*?\*/", "", fence.text, flags=re.DOTALL)
+    for name in re.findall(r"--[\w-]+(?=:)|(?<=\.)[a-z]\w+(?=[ .,{])", rules):
+        assert name in cards, name
 
 
 def test_actions_are_pinned() -> None:

@@ -19,6 +19,7 @@ from anki_helper import (
     ALWAYS,
     DATES_UPDATES_ITSELF,
     IF_NEWER,
+    NEVER,
     VERSION,
     needs_options,
     new_collection,
@@ -62,6 +63,8 @@ NO_CLAIM = {
     " test of its own. The apps for phones were not tried. [What an upgrade does in several"
     " versions of Anki](anki-versions.md) is in a table.",
     "Choose the deck's file in *File > Import*, leave the options as they are, and click *Import*.",
+    "Size, fonts and colours can be changed in *Browse*, with *Cards...* and *Styling*.",
+    "Keep a copy of what you changed, to put it back after a version with a new look.",
     "If you use Anki on several devices, import on one of them and synchronize.",
     "Import the newer file in the same way, over the deck that you have.",
     "Put words of your own into notes of your own, so that they stay in any case.",
@@ -408,6 +411,73 @@ def test_your_look(author: Publisher, learner: Learner, first: Path) -> None:
     author.edit('"de"', '"fr"', MANIFEST)
     learner.imports(author.publishes(THIRD))
     assert learner.look("kept") != own
+
+
+# ------------------------------------------------------------------ the look of the cards
+
+
+@proves(
+    "The styling begins with values that are made to be changed, between the words *SAFE TO CHANGE*"
+    " and *END OF SAFE TO CHANGE*."
+)
+def test_safe_to_change(learner: Learner, first: Path) -> None:
+    """What stands there is used below, and nothing else is set there."""
+    note_type = learner.collection.models.get(learner.note("kept").mid)
+    assert note_type is not None
+    nothing, before, after = re.split(r"/\* (?:END OF )?SAFE TO CHANGE\b", note_type["css"])
+    assert nothing == ""
+    settings = re.sub(r"/\*.*?\*/|^.*?\*/", "", before, flags=re.DOTALL)
+    names = set(re.findall(r"[{;]\s*([\w-]+):", settings))
+    assert names == {name for name in names if f"var({name})" in after}
+    assert {"--text-size", "--font", "--ink", "--paper"} <= names
+
+
+@needs_options
+@proves(
+    "With *Update note types* on *Never* your look stays, also if a version has a new one, and"
+    " notes are updated all the same."
+)
+def test_your_look_for_good(author: Publisher, learner: Learner, first: Path) -> None:
+    """The version with a new look and a new answer is dated later than the learner's look."""
+    note_type = learner.collection.models.get(learner.note("kept").mid)
+    assert note_type is not None
+    note_type["css"] = ".card { color: green }"
+    learner.collection.models.update_dict(note_type)
+    learner.at(FIRST + DAY)
+    author.edit("version", 'language = "de"\nversion', MANIFEST)
+    package = author.publishes(SECOND, ANSWER)
+    assert learner.imports(package, update_notetypes=NEVER)["updated"] == 1
+    assert learner.look("kept") == ".card { color: green }"
+    assert learner.answer("changed") == "A better answer."
+
+
+# ------------------------------------------------------------------ mistakes on a card
+
+
+@proves("At its foot, the back of each card has the name of its note.")
+def test_the_name_of_a_note(learner: Learner, first: Path) -> None:
+    """On every card, whatever its note type, and on no front."""
+    for card_id in learner.collection.find_cards(""):
+        card = learner.collection.get_card(card_id)
+        name = card.note()["Key"]
+        assert visible_text(card.answer(), "foot").endswith(name)
+        assert name not in card.question()
+
+
+@proves("Searching for `Key:` and that name in *Browse* finds the note.")
+def test_the_name_finds_the_note(learner: Learner, first: Path) -> None:
+    """It finds that note and no other."""
+    name = visible_text(learner.card("kept").answer(), "key")
+    assert list(learner.collection.find_notes(f"Key:{name}")) == [learner.note("kept").id]
+
+
+@proves("If the deck says where mistakes are reported, a link there has the name in it already.")
+def test_the_link_for_mistakes(author: Publisher, learner: Learner, first: Path) -> None:
+    """A version says where, and the unchanged notes have the link as well."""
+    assert "<a " not in learner.card("kept").answer()
+    author.edit("version", 'mistakes = "https://example.org/?note={key}"\nversion', MANIFEST)
+    learner.imports(author.publishes(SECOND))
+    assert 'href="https://example.org/?note=released/kept"' in learner.card("kept").answer()
 
 
 # ------------------------------------------------------------------ notes that you touched

@@ -674,7 +674,7 @@ def test_an_unknown_hazard_is_refused() -> None:
 
 def changed_types(change: Callable[[NoteType], NoteType]) -> Callable[[Manifest, int], Any]:
     """Our note types as a later version might have them."""
-    return lambda manifest, modified: tuple(change(t) for t in note_types(manifest, modified))
+    return lambda *given: tuple(change(t) for t in note_types(*given))
 
 
 SCHEMAS: dict[str, Callable[[NoteType], NoteType]] = {
