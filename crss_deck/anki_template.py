@@ -12,7 +12,6 @@ import html
 import re
 from collections.abc import Callable, Iterator, Mapping
 from html.entities import name2codepoint
-from itertools import count
 from typing import NamedTuple
 
 from crss_deck.note_types import CLOZE, Template
@@ -107,11 +106,13 @@ def _tokens(template: str) -> Iterator[tuple[str, bool]]:
         brackets = ("<%", "%>")
     closing = {brackets[0]: brackets[1], "<!--": "-->"}
     opening = re.compile("|".join(map(re.escape, closing)))
+    absent: set[str] = set()
     start = position = 0
     while found := opening.search(template, position):
         close = closing[found[0]]
-        end = template.find(close, found.end())
+        end = -1 if close in absent else template.find(close, found.end())
         if end < 0:
+            absent.add(close)
             position = found.end() - 1
         elif close == "-->":
             position = end + len(close)
@@ -383,19 +384,26 @@ def _shown(pieces: list[str | _Cloze], number: int, hide: bool) -> list[str]:
 
 # ------------------------------------------------------------------ sounds, and what is typed
 
-_SOUND = re.compile(r"\[sound:([^\]]+)\]|\[anki:tts(?:\s[^\]]*)?\](.*?)\[/anki:tts\]", re.DOTALL)
+_FILE = re.compile(r"\[sound:([^\]]+)\]")
+_SOUND = re.compile(_FILE.pattern + r"|\[anki:tts(?:\s[^\]]*)?\](.*?)\[/anki:tts\]", re.DOTALL)
+
+
+def _replace_sounds(text: str, by: Callable[[re.Match[str]], str]) -> str:
+    """A text with its sounds replaced; no mark is looked for where it can have no end."""
+    spoken = text.rfind("[/anki:tts]") + len("[/anki:tts]") if "[/anki:tts]" in text else 0
+    end = text.rfind("]") + 1
+    return _SOUND.sub(by, text[:spoken]) + _FILE.sub(by, text[spoken:end]) + text[end:]
 
 
 def _without_sounds(text: str, side: str) -> tuple[str, tuple[str, ...]]:
     """A side with marks for its sounds, and the sounds."""
     sounds: list[str] = []
-    places = count()
 
     def mark(found: re.Match[str]) -> str:
         sounds.append(_plain(found[1]) if found[1] else f"tts:{_plain(found[2])}")
-        return f"[anki:play:{side}:{next(places)}]"
+        return f"[anki:play:{side}:{len(sounds) - 1}]"
 
-    return _SOUND.sub(mark, text), tuple(sounds)
+    return _replace_sounds(text, mark), tuple(sounds)
 
 
 TYPED = re.compile(r"\[\[type:(.+?)\]\]")
@@ -420,5 +428,5 @@ _LINE_END = re.compile(r"(?:\n|<br\s?/?>|</?div>)+", re.IGNORECASE)
 
 def compared_with_nothing(expected: str) -> str:
     """What Anki shows of the answer when nothing was typed."""
-    text = _plain(_LINE_END.sub(" ", _SOUND.sub("", expected))).strip()
+    text = _plain(_LINE_END.sub(" ", _replace_sounds(expected, lambda _: ""))).strip()
     return f"<code id=typeans>{html.escape(text)}</code>"

@@ -94,6 +94,10 @@ _MACRO = re.compile(r"\\[a-zA-Z]")
 _VARIANTS = (None, "normal", "bold", "italic", "bold-italic")
 """What a stylesheet can do for letters that MathML itself leaves upright and thin."""
 
+_PARTS = {"mfrac": 2, "mroot": 2, "msub": 2, "msup": 2, "munder": 2, "mover": 2}
+_PARTS |= {"msubsup": 3, "munderover": 3}
+"""How many parts these must have: what was left out in TeX is missing."""
+
 
 @lru_cache(maxsize=10_000)
 def formula_html(tex: str, block: bool) -> str:
@@ -131,6 +135,7 @@ def _mathml(tex: str, block: bool) -> str | None:
         element.attrib.pop("href", None)
         if (
             element.tag == "menclose"
+            or len(element) != _PARTS.get(element.tag, len(element))
             or "linebreak" in element.attrib
             or element.get("mathvariant") not in _VARIANTS
             or _MACRO.search(element.text or "")

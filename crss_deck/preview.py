@@ -175,9 +175,10 @@ class Previewer:
         seen: Counter[str] = Counter()
         before, self._sides = self._sides, {}
         cards = []
+        # Dates change with every draft, and show on no card.
+        undated = {each.id: each._replace(modified=0) for each in package.note_types}
         for note in package.notes:
-            # Two notes that differ in their dates alone look alike.
-            content = note._replace(modified=0, due=0)
+            content = note._replace(note_type=undated[note.note_type.id], modified=0, due=0)
             path, line = places.get(note.guid, ("", 0))
             for ordinal in note.cards:
                 sides = before.get((content, ordinal)) or _sides(content, ordinal)

@@ -126,7 +126,9 @@ class Watch:
         The data are empty when nothing has changed for a while.
         """
         with self._changed:
-            old = self.preview if have == self.state else None
+            return self._updates(self.preview if have == self.state else None, have)
+
+    def _updates(self, old: Preview | None, have: str) -> Iterator[tuple[str, str]]:
         while True:
             with self._changed:
                 if self.state == have:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from browser_helper import browser
 from hypothesis import HealthCheck, Phase, settings
+
+__all__ = ["browser"]
 
 settings.register_profile(
     "crss",
