@@ -64,6 +64,8 @@
     box.dir = "auto";
     box.innerHTML = html;
     for (const each of box.querySelectorAll(DROPPED)) each.remove();
+    for (const form of box.querySelectorAll("form")) form.replaceWith(...form.childNodes);
+    for (const style of box.querySelectorAll("style")) style.textContent = styled(style.textContent);
     for (const element of box.querySelectorAll("*")) {
       for (const { name, value } of [...element.attributes]) {
         if (name.startsWith("on")) element.removeAttribute(name);
@@ -83,7 +85,7 @@
     return box;
   };
 
-  const styled = (css) => css.replace(/url\(\s*(["']?)([^"')]*)\1\s*\)/gi, (whole, _, address) =>
+  const styled = (css) => css.replace(/@import[^;]*(;|$)/gi, "").replace(/url\(\s*(["']?)([^"')]*)\1\s*\)/gi, (whole, _, address) =>
     address.startsWith("data:") || address.startsWith("#") ? whole : `url("${media(address)}")`);
 
   const styles = new Map();
@@ -383,7 +385,10 @@
   $("previous").addEventListener("click", () => step(-1));
   $("next").addEventListener("click", () => step(1));
   $("copy").addEventListener("click", () => copy($("place").textContent, $("copy")));
-  $("help-button").addEventListener("click", () => $("help").showModal());
+  $("help-button").addEventListener("click", (event) => {
+    if (event.detail) $("help-button").blur(); // or it would get the focus back, and Space with it
+    $("help").showModal();
+  });
   $("reset").addEventListener("click", () => {
     for (const key of FILTERS) state[key] = "";
     fillFilters();
