@@ -55,7 +55,8 @@ class _Group(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
-        if self.get_command(ctx, name) is None and not name.startswith("-"):
+        unknown = self.get_command(ctx, name) is None and not name.startswith("-")
+        if unknown and not ctx.resilient_parsing:  # as when a shell completes a line
             from difflib import get_close_matches
 
             near = get_close_matches(name, self.list_commands(ctx), n=1)
