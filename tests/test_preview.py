@@ -19,7 +19,7 @@ from golden_helper import DECKS
 
 from crss_deck import DeckError, PackageError, Source, build_deck, preview, write_apkg
 from crss_deck.build import OutputFolderError
-from crss_deck.note_types import BASIC, CLOZE, Field, NoteType, Template
+from crss_deck.note_types import BASIC, CLOZE, Field, NoteType, Template, _read
 from crss_deck.package import Package, PackagedDeck, PackagedMedia, RenderedNote
 from crss_deck.parser import NotesFile, Report, parse_notes
 from crss_deck.preview import SCRIPTS, Previewer, page_html, write_preview
@@ -108,7 +108,7 @@ def test_the_fields_templates_and_styles_are_the_package_s(tmp_path: Path) -> No
     )
     content = data(page_of(source))
     (style,) = content["styles"]
-    assert style == (ROOT / "crss_deck" / "templates" / "style.css").read_text("utf-8").strip()
+    assert style == _read("style.css")
     (name,) = content["media"]
     assert content["media"][name] == f"data:image/png;base64,{base64.b64encode(PEER_PNG).decode()}"
     page = page_of(source)
