@@ -497,8 +497,7 @@ def _watch(source: str, port: int, open_: bool, talk: _Talk) -> int:
     with _working(talk, f"previewing {source}"):
         watched = Watch(source)
     tell(watched.preview)
-    gc.freeze()  # what is there now stays; what comes is a little at a time, for days
-    gc.enable()
+    gc.freeze()  # what is there now mostly stays
     with serve(watched, port) as address:
         click.echo(address)
         _flush()
@@ -507,6 +506,7 @@ def _watch(source: str, port: int, open_: bool, talk: _Talk) -> int:
         for shown in watched.follow():
             tell(shown)
             _flush()
+            gc.collect()  # when the news are out: this may run for days
     return DONE
 
 
