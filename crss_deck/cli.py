@@ -500,6 +500,8 @@ def _watch(source: str, port: int, open_: bool, talk: _Talk) -> int:
     gc.freeze()  # what is there now mostly stays
     with serve(watched, port) as address:
         click.echo(address)
+        if not talk.quiet:
+            click.echo(f"watching {printable(source)}; Ctrl+C ends it", err=True)
         _flush()
         if open_:
             _open(address)

@@ -22,9 +22,9 @@ from crss_deck.preview import Preview, Previewer, page_data, page_html, script_j
 from crss_deck.report import os_reason
 
 HOST = "127.0.0.1"
-POLL = 0.05
+POLL = 0.025
 """Seconds between two looks at the files; looking takes no more than a tenth of the time."""
-SETTLE = 0.02
+SETTLE = 0.01
 """Seconds in which a file must not change any more: many editors empty it before they write."""
 MAX_SETTLING = 1.0
 BREATH = 15.0

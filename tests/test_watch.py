@@ -314,6 +314,7 @@ def test_it_follows_saves_until_it_is_ended(
     assert process.stderr is not None
     port = int(address.rpartition(":")[2].rstrip("/"))
     assert process.stderr.readline() == "3 cards\n"
+    assert process.stderr.readline() == "watching source; Ctrl+C ends it\n"
     listening = asked(port, "/events?have=nothing")
     assert listening.readline().startswith(b"id: ")
     in_place(source / "notes.md", BETTER)

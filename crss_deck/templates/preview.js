@@ -176,7 +176,8 @@
     option.setAttribute("aria-selected", String(selected));
     option.setAttribute("aria-setsize", shown.length);
     option.setAttribute("aria-posinset", position + 1);
-    const span = (className, text) => Object.assign(document.createElement("span"), { className, textContent: text });
+    const span = (className, text) =>
+      Object.assign(document.createElement("span"), { className, textContent: text, dir: "auto" });
     const where = [card.place.slice(folder.length) || card.key, card.name].filter(Boolean).join(" · ");
     option.append(span("text", card.label), span("where", where));
     return option;
@@ -254,6 +255,7 @@
     const count = shown.length === all ? plural(all, "card") : `${shown.length} of ${plural(all, "card")}`;
     if ($("count").textContent !== count) $("count").textContent = count;
     $("nothing").hidden = shown.length > 0 || all === 0;
+    $("list").hidden = shown.length === 0;
     if (!shown.includes(state.card)) state.card = shown[0] ?? "";
     reveal();
     draw();
