@@ -68,7 +68,7 @@ def build_deck(
     folder is as it was.
     """
     folder = Path(output)
-    _check_output(Path(source), folder)
+    check_output(Path(source), folder)
     compilation = compile_deck(read_deck(source), clock=clock)
     package, deck = compilation.package, compilation.deck
     if package is None or deck is None:
@@ -156,7 +156,11 @@ def writer_of(content: bytes) -> Writer:
     return lambda stream: stream.write(content)
 
 
-def _check_output(source: Path, output: Path) -> None:
+def check_output(source: Path, output: Path) -> None:
+    """Refuse an output folder inside the source folder, where its files would count as the deck's.
+
+    Raises OutputFolderError.
+    """
     if output.exists() and not output.is_dir():
         raise OutputFolderError(f"{output}: this is a file, not a folder to write to")
     inside, outside = output.resolve(), source.resolve()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from crss_deck import diagnostics as rules
@@ -24,7 +24,7 @@ from crss_deck.manifest import Manifest, read_manifest, version_span
 from crss_deck.media import collect_media
 from crss_deck.model import Deck, Note
 from crss_deck.package import Package, content_digest
-from crss_deck.parser import TagUse, parse_notes
+from crss_deck.parser import NotesFile, Report, TagUse, parse_notes
 from crss_deck.render import render_deck, with_version
 from crss_deck.source import Source, Span
 from crss_deck.stylesheet import read_stylesheet
@@ -58,12 +58,18 @@ class ClockError(ValueError):
     """A draft cannot be dated to a moment that is not later than the last release."""
 
 
-def compile_deck(folder: SourceFolder, *, clock: int | None = None) -> Compilation:
+def compile_deck(
+    folder: SourceFolder,
+    *,
+    clock: int | None = None,
+    parse: Callable[[Source, Report], NotesFile] = parse_notes,
+) -> Compilation:
     """Parse, check, render and date a deck; the disk is not touched.
 
     `clock` is the moment of the build in seconds since 1970, by default now. It dates a draft and
-    is ignored for a release. Raises ClockError if it is given and a draft would be no later than
-    the last release: learners would never get its changes.
+    is ignored for a release. `parse` is for who compiles a deck again and again, and remembers what
+    `parse_notes` made of a file. Raises ClockError if a clock is given and a draft would be no
+    later than the last release: learners would never get its changes.
     """
     found = _Findings(folder.problems)
     manifest = _manifest(folder, found)
@@ -74,7 +80,7 @@ def compile_deck(folder: SourceFolder, *, clock: int | None = None) -> Compilati
     key_spans: list[tuple[str, Span]] = []
     counts: dict[str, int] = {}
     for path in notes_paths(folder, manifest):
-        file = parse_notes(folder.texts[path], found.add)
+        file = parse(folder.texts[path], found.add)
         counts[path] = len(file.notes)
         notes += file.notes
         tags += file.tags

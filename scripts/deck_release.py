@@ -2,7 +2,7 @@
 
     deck_release.py tag SOURCE                              print the tag of the deck's version
     deck_release.py check SOURCE TAG                        refuse a tag that is not of this deck
-    deck_release.py build SOURCE TAG OUTPUT                 build it, as deck.lock describes it
+    deck_release.py build SOURCE TAG OUTPUT                 build it and the page of its cards
     deck_release.py fetch TAG PUBLISHED                     get every package published before
     deck_release.py notes SOURCE TAG OUTPUT PUBLISHED       write OUTPUT/notes.md
     deck_release.py verify SOURCE TAG OUTPUT PUBLISHED      upgrade from each in the real Anki
@@ -81,9 +81,15 @@ def check(source: Path, tag: Tag) -> None:
 
 
 def build(source: Path, tag: Tag, output: Path) -> None:
-    """Build the release, and compare it with its line in deck.lock."""
+    """Build the release and the page of its cards, and compare it with its line in deck.lock."""
     check(source, tag)
     _crss_deck("build", str(source), "--locked", "--output", str(output)).check()
+    page = output / f"{tag}.html"
+    _crss_deck("preview", str(source), "--output", str(page), "--quiet").check()
+    sums = (output / CHECKSUMS).read_text(encoding="utf-8").splitlines()
+    sums.append(f"{sha256(page.read_bytes()).hexdigest()}  {page.name}")
+    text = "\n".join(sorted(sums, key=lambda line: line.partition("  ")[2])) + "\n"
+    (output / CHECKSUMS).write_text(text, encoding="utf-8", newline="\n")
     for name, digest in checked_sums(output, tag).items():
         print(f"{digest}  {name}")
     record = json.loads((output / f"{tag}.json").read_text(encoding="utf-8"))
@@ -124,7 +130,7 @@ def checked_sums(folder: Path, tag: Tag) -> dict[str, str]:
     text = (folder / CHECKSUMS).read_text(encoding="utf-8")
     sums = {name: digest for digest, _, name in (line.partition("  ") for line in text.split("\n"))}
     sums.pop("", None)
-    if sorted(sums) != [f"{tag}.apkg", f"{tag}.json"]:
+    if {*sums, CHECKSUMS} != {*asset_names(tag)}:
         raise RefusedError(f"{folder}/{CHECKSUMS} is not of {tag}: it names {', '.join(sums)}")
     for name, digest in sums.items():
         if sha256((folder / name).read_bytes()).hexdigest() != digest:
@@ -168,9 +174,9 @@ def _download(tag: Tag, folder: Path) -> None:
     checked_sums(folder, tag)
 
 
-def asset_names(tag: Tag) -> tuple[str, str, str]:
-    """The files of a release."""
-    return f"{tag}.apkg", f"{tag}.json", CHECKSUMS
+def asset_names(tag: Tag) -> tuple[str, ...]:
+    """The files of a release: the package, its record, the page of its cards, the checksums."""
+    return f"{tag}.apkg", f"{tag}.json", f"{tag}.html", CHECKSUMS
 
 
 def fetched(published: Path, tag: Tag) -> list[tuple[Tag, Path]]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from browser_helper import browser
 from hypothesis import HealthCheck, Phase, settings
+
+__all__ = ["browser"]
 
 settings.register_profile(
     "crss",

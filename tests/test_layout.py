@@ -17,7 +17,6 @@ import pytest
 from anki.cards import Card
 from anki.sound import AV_REF_RE
 from anki_helper import import_package, new_collection
-from browser_helper import browser
 from golden_helper import CLOCK, DECKS
 from test_look import SPECIMEN
 
@@ -100,15 +99,8 @@ def answered(collection: anki.collection.Collection, card: Card) -> str:
     return re.sub(r"\[\[type:.+?\]\]", lambda _: typed, AV_REF_RE.sub(REPLAY, card.answer()))
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[Browser]:
-    """The browser."""
-    with browser() as running:
-        yield running
-
-
 @pytest.fixture(scope="module", params=SHELLS, ids=lambda width: f"{width}px")
-def page(request: pytest.FixtureRequest, running: Browser, cards: Cards) -> Iterator[Page]:
+def page(request: pytest.FixtureRequest, browser: Browser, cards: Cards) -> Iterator[Page]:
     """A page of that width, that gets media and nothing else."""
 
     def serve(route: Route) -> None:
@@ -123,7 +115,7 @@ def page(request: pytest.FixtureRequest, running: Browser, cards: Cards) -> Iter
             route.abort()
 
     fetched: list[str] = []
-    opened = running.new_page(viewport={"width": request.param, "height": 720})
+    opened = browser.new_page(viewport={"width": request.param, "height": 720})
     opened.route("**/*", serve)
     opened.goto(HOST)
     yield opened

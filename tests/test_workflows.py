@@ -578,8 +578,20 @@ def test_a_tag_becomes_a_release(place: Place) -> None:
         "released-1.1.0",
     ]
     for folder in published.iterdir():
-        names = {f"{folder.name}.apkg", f"{folder.name}.json", "SHA256SUMS", "notes"}
-        assert {path.name for path in folder.iterdir()} == names
+        kinds = ("apkg", "html", "json")
+        assert {path.name for path in folder.iterdir()} == {
+            *(f"{folder.name}.{kind}" for kind in kinds),
+            "SHA256SUMS",
+            "notes",
+        }
+        sums = (folder / "SHA256SUMS").read_text("utf-8").splitlines()
+        assert sums == [
+            f"{sha256((folder / name).read_bytes()).hexdigest()}  {name}"
+            for name in (f"{folder.name}.{kind}" for kind in kinds)
+        ]
+        page = (folder / f"{folder.name}.html").read_text("utf-8")
+        assert "<title>Released</title>" in page
+        assert '"place":"source/notes.md:1"' in page
         assert f"{folder.name}.apkg --repo someone/decks" in (folder / "notes").read_text("utf-8")
     notes = [(folder / "notes").read_text("utf-8") for folder in sorted(published.iterdir())]
     assert notes[0].startswith("First release.")
@@ -666,7 +678,11 @@ def stub(place: Place) -> dict[str, str]:
 def package_folder(folder: Path, tag: str) -> None:
     """Files as those of a release, with their checksums."""
     folder.mkdir(parents=True)
-    contents = {f"{tag}.apkg": b"a package", f"{tag}.json": b'{"name": "CRSS::Released"}'}
+    contents = {
+        f"{tag}.apkg": b"a package",
+        f"{tag}.html": b"a page",
+        f"{tag}.json": b'{"name": "CRSS::Released"}',
+    }
     for name, content in contents.items():
         (folder / name).write_bytes(content)
     sums = [f"{sha256(content).hexdigest()}  {name}\n" for name, content in contents.items()]
