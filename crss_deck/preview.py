@@ -189,19 +189,16 @@ class Previewer:
                 seen[id] += 1
                 cards.append(
                     PreviewCard(
-                        id if seen[id] == 1 else f"{id}:{seen[id]}",
-                        sides.label,
-                        _key(note),
-                        path and f"{path}:{line}",
-                        path or note.deck,
-                        kind,
-                        f"{kind} {ordinal + 1}" if cloze else kind,
-                        note.tags,
-                        styles.index(note.note_type.css),
-                        ordinal + 1,
-                        sides.front,
-                        sides.back,
-                        sides.problem,
+                        id=id if seen[id] == 1 else f"{id}:{seen[id]}",
+                        key=_key(note),
+                        place=path and f"{path}:{line}",
+                        group=path or note.deck,
+                        kind=kind,
+                        name=f"{kind} {ordinal + 1}" if cloze else kind,
+                        tags=note.tags,
+                        style=styles.index(note.note_type.css),
+                        ordinal=ordinal + 1,
+                        **sides._asdict(),
                     )
                 )
         return preview._replace(
@@ -259,7 +256,7 @@ def _has_scripts(package: Package) -> bool:
     texts = [text for note_type in package.note_types for text in _templates(note_type)]
     fields = (field for note in package.notes for field in note.fields if "<" in field)
     return any(map(_SCRIPT.search, texts)) or any(
-        _SCRIPT.search(tag) for field in fields for tag in re.findall(r"<[^>]*>", field)
+        _SCRIPT.search(tag) for field in fields for tag in re.findall(r"<[^<>]*>", field)
     )
 
 
