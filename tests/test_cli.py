@@ -457,7 +457,12 @@ def on_screen(output: str) -> list[str]:
     ("slow", "arguments", "doing", "left"),
     [
         ("compiler.compile_deck", ["check"], "checking source", ["2 notes, 3 cards, no faults"]),
-        ("fix.compile_deck", ["check", "--fix"], "checking source", [""]),
+        (
+            "fix.compile_deck",
+            ["check", "--fix"],
+            "checking source",
+            ["2 notes, 3 cards, no faults"],
+        ),
         ("build.compile_deck", ["build", "-q"], "", ["build/spec-deck-1.0.0+draft.apkg"]),
         ("build.compile_deck", ["build"], "building source", None),
         ("preview.compile_deck", ["preview"], "previewing source", None),

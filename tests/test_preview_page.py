@@ -362,7 +362,7 @@ def test_a_reload_keeps_the_place(visit: Callable[..., Visit], tmp_path: Path) -
     page.page.reload()
     page.wait(f"{DOCUMENT % 'back'}.body?.className")
     assert page.state() == before
-    assert page.seen("back") == "Alpha and beta here."
+    assert page.seen("back") == "Alpha and beta here.\nspec-deck/three"
     assert page.page.input_value("#kind") == "cloze"
     assert page.text("#count") == "2 of 4 cards"
 
