@@ -35,7 +35,7 @@ class SourceFolder(NamedTuple):
     shown: str
     """How paths are shown: what stands before a path of a file, with its final `/`."""
     texts: dict[str, Source]
-    """deck.toml, deck.lock and every Markdown file."""
+    """deck.lock, and every Markdown and TOML file."""
     files: dict[str, File]
     """Every other file; also those that are not read, with the reason."""
     problems: tuple[Diagnostic, ...] = ()
@@ -122,7 +122,7 @@ def _sorted(shown: str, found: Mapping[str, File]) -> SourceFolder:
         if any(_hidden(part) for part in path.split("/")):
             continue
         file = found[path]
-        if not path.endswith(".md") and path not in (MANIFEST, LOCK):
+        if not path.endswith((".md", ".toml")) and path != LOCK:
             files[path] = file
             continue
         if file.content is None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from crss_deck import diagnostics as rules
 from crss_deck.diagnostics import Diagnostic, Severity
 from crss_deck.manifest import Manifest
-from crss_deck.model import Common
+from crss_deck.model import Common, Note
 from crss_deck.source import Source
 
 
@@ -26,12 +26,12 @@ def suppress(
     kept = []
     for diagnostic in found:
         rule = diagnostic.rule
-        if rule.severity is Severity.ERROR:
+        if not rule.allowable:
             kept.append(diagnostic)
         elif not allowing.silences(diagnostic):
             if rule.name in ignored:
                 used.add(rule.name)
-            elif rule.name in selected:
+            elif rule.name in selected and rule.severity is Severity.INFO:
                 rule = rule._replace(severity=Severity.WARNING)
                 kept.append(diagnostic._replace(rule=rule))
             else:
@@ -86,6 +86,24 @@ def without_echoes(found: Iterable[Diagnostic]) -> list[Diagnostic]:
                 continue
         kept.append(diagnostic)
     return kept
+
+
+def sound_notes(notes: Iterable[Note], found: Iterable[Diagnostic]) -> list[Note]:
+    """The notes in which no error was found."""
+    faults: dict[int, list[int]] = {}
+    for diagnostic in found:
+        if diagnostic.rule.severity is Severity.ERROR and diagnostic.span:
+            faults.setdefault(id(diagnostic.source), []).append(diagnostic.span.start)
+    for starts in faults.values():
+        starts.sort()
+    sound = []
+    for note in notes:
+        span = note.common.span
+        starts = faults.get(id(span.source), [])
+        first = bisect_left(starts, span.start)
+        if first == len(starts) or starts[first] > span.end:
+            sound.append(note)
+    return sound
 
 
 _REFERENCES = (rules.MISSING_MEDIA, rules.FOREIGN_SYNTAX, rules.BROKEN_LINK)
