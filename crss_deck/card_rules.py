@@ -20,7 +20,9 @@ Findings = Iterator[Diagnostic]
 
 
 def finding(rule: Rule, message: str, span: Span, help: str, *also: Related) -> Diagnostic:
-    """A diagnostic at a place in a note."""
+    """A diagnostic at a place in a note; where it stops the package, how to overrule it."""
+    if rule.severity is Severity.ERROR:
+        help += f"; `allow: {rule.name} (reason)` overrules this"
     return Diagnostic(rule, message, span.source, span, help, also)
 
 
@@ -48,8 +50,8 @@ _NUMBER = re.compile(
     r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozen|both|pair)\b"
 )
 _TEXTS = (
-    "article|text|author|lecture|lecturer|speaker|section|course|chapter|passage|lesson|reading"
-    "|textbook|slides?|handout"
+    "article|text|author|lecture|lecturer|section|course|chapter|passage|lesson|reading|textbook"
+    "|slides|slide|handout"
 )
 _ELSEWHERE = re.compile(
     rf"\b(?:(?:in|from|according to|by) (?:the|this) (?:{_TEXTS})\b"
@@ -57,15 +59,13 @@ _ELSEWHERE = re.compile(
     rf"|(?:the|this) (?:{_TEXTS}) (?:says?|states?|claims?|mentions?|argues?|describes?|explains?"
     r"|suggests?|recommends?)\b"
     r"|(?:discussed|covered|mentioned|seen|learned|learnt|taught|shown|introduced|said) in class\b"
-    r"|in class(?=[,.?]|\Z)"
-    r"|as mentioned\b|(?:mentioned|discussed|described|listed|shown|stated) above\b"
+    r"|in class(?=[,.?]|\Z)|as mentioned\b"
+    r"|(?:mentioned|discussed|described|listed|shown|stated) above(?! (?:the|an?|all)\b)"
     r"|the following(?! (?:year|day|month|week|weekend|morning|night|evening|season|century"
     r"|decade|summer|winter|spring|autumn|fall|monday|tuesday|wednesday|thursday|friday|saturday"
     r"|sunday)s?\b))"
 )
-_POINTING = frozenset(
-    (*_TEXTS.replace("?", "").split("|"), "class", "above", "mentioned", "following")
-)
+_POINTING = frozenset((*_TEXTS.split("|"), "class", "above", "mentioned", "following"))
 """A text that points elsewhere has one of these."""
 _OPENS_WITH_PRONOUN = re.compile(
     rf"[\W_]*(?:(?:what|why|how|when|where|which|who) (?:{_AUXILIARIES})(?:n['’]t)? )?"
@@ -78,7 +78,7 @@ _EMPTY_IT = re.compile(
 _VAGUE = re.compile(r"[\W_]*(?:describe|discuss|explain|tell (?:me|us) about)\b")
 _CHOICES = re.compile(
     r"\bwhich of the following\b|\b(?:all|none) of the above\b"
-    r"|(?:^|\s)a\)\s*\S.*?\sb\)\s*\S|(?:^|\s)\(a\)\s*\S.*?\s\(b\)\s*\S.*?\s\(c\)\s*\S",
+    r"|(?<!\S)a\)\s*\S.*?\sb\)|(?<!\S)\(a\)\s*\S.*?\s\(b\)\s*\S.*?\s\(c\)",
     re.DOTALL,
 )
 
@@ -346,8 +346,10 @@ def _shared(view: BasicView) -> tuple[int, int]:
     front, back = view.front, view.back
     if not 0 < len(back.words) <= SHORT_ANSWER or len(front.words) < SENTENCE:
         return 0, 0
-    if front.objects or back.objects or _is_closed(front):
+    if front.objects or back.objects or _is_closed(front) or _YES_NO.match(back.low):
         return 0, 0
+    if 2 * len(back.content) < len(back.words) or max(map(len, back.words)) == 1:
+        return 0, 0  # how far it is: the little words are the answer; so is a single letter
     return len(back.content), len(back.content & front.content)
 
 

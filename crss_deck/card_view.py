@@ -6,10 +6,10 @@ and sounds are no words: in the text `OBJECT` stands for each.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Iterator
 from itertools import accumulate
 from typing import NamedTuple
+from unicodedata import combining, normalize
 
 from markdown_it.token import Token
 
@@ -32,7 +32,7 @@ class Prose:
     blocks: Markdown
     text: str
     low: str
-    """The text in lower case."""
+    """The text in lower case, each character in its place."""
     words: list[str]
     """Its words, in lower case, in order."""
     objects: list[str]
@@ -60,7 +60,7 @@ class Prose:
                 elif kind == "list_item_open" and token.level == 1:
                     self.items += 1
         self.text = text = "".join(self._pieces)
-        self.low = text.lower()
+        self.low = _lower(text)
         self.words = words_of(self.low)
 
     def _inline(self, children: list[Token], hidden: list[_Opened] | None) -> None:
@@ -71,14 +71,16 @@ class Prose:
             if opened and opened[-1].hinting and kind != "cloze_close":
                 opened[-1].hint += token.content
             elif kind == "text" or kind == "text_special":
-                pieces.append(token.content)
+                text = token.content
+                pieces.append(text if text.isascii() else normalize("NFC", text))
             elif kind in _MARKUP:
                 continue
             elif kind == "softbreak" or kind == "hardbreak":
                 pieces.append(" ")
             elif kind in _OBJECTS:
                 pieces.append(OBJECT)
-                self.objects.append(token.content or str(token.attrGet("src")))
+                picture = kind == "image"
+                self.objects.append(str(token.attrGet("src")) if picture else token.content)
             elif kind == "html_inline" and token.content.startswith("<br"):
                 pieces.append(" ")
             elif hidden is None:
@@ -133,8 +135,6 @@ class Prose:
         found_first: int | None = None
         found_behind: int | None = None
         at, position = 0, first
-        if len(self.low) != len(self.text):  # offsets into one mean nothing in the other
-            return self.whole
         for text in self._pieces:
             if text.strip() and text[-1] != OBJECT:
                 place = source.text.find(text, position, behind)
@@ -148,6 +148,13 @@ class Prose:
         if found_first is None or found_behind is None or found_behind <= found_first:
             return self.whole
         return source.span(found_first, found_behind)
+
+
+def _lower(text: str) -> str:
+    low = text.lower()
+    if len(low) != len(text):  # İ becomes two characters
+        low = "".join(char.lower() if len(char.lower()) == 1 else char for char in text)
+    return low
 
 
 def place_of(blocks: Markdown) -> Span:
@@ -270,7 +277,7 @@ class _Letters(dict[int, int]):
 
     def __missing__(self, code: int) -> int:
         char = chr(code)
-        part = char.isalnum() or char in _JOINTS or unicodedata.combining(char)
+        part = char.isalnum() or char in _JOINTS or combining(char)
         found = self[code] = code if part else 32
         return found
 

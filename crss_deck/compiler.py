@@ -102,8 +102,8 @@ def compile_deck(folder: SourceFolder, *, clock: int | None = None) -> Compilati
     for check in CHECKS:
         for diagnostic in check(draft):
             found.add(diagnostic)
-    commons = [note.common for note in notes]
-    kept = suppress(without_echoes(found.all), commons, manifest, folder.texts.get(MANIFEST))
+    source = folder.texts.get(MANIFEST)
+    kept = suppress(without_echoes(found.all), notes, sound, manifest, source)
     compilation = Compilation(tuple(sorted(kept, key=sort_key)))
     if claims is not None:
         compilation = compilation._replace(coverage=coverage(claims, cards_by_claim(notes)))

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
+from unicodedata import normalize
 
 from crss_deck import diagnostics as rules
+from crss_deck.card_rules import finding
 from crss_deck.card_view import Prose, View
 from crss_deck.diagnostics import Diagnostic, Severity
 from crss_deck.manifest import LANGUAGE
@@ -60,7 +62,7 @@ class Wording(NamedTuple):
 
 
 def _phrase(text: str) -> Phrase:
-    words = re.split(r"[\s-]+", text.strip().lower())
+    words = re.split(r"[\s-]+", normalize("NFC", text.strip()).lower())
     bare = [word.rstrip("*") for word in words]
     ends = [r"\w*" if word.endswith("*") else "" for word in words]
     pattern = r"[\s-]+".join(re.escape(word) + end for word, end in zip(bare, ends, strict=True))
@@ -241,4 +243,4 @@ def _found(text: str, avoided: Avoided, span: Span) -> Diagnostic:
     if avoided.reason:
         help += f": {avoided.reason}"
     message = f"`{' '.join(text.split())}` is on the deck's list of words to avoid"
-    return Diagnostic(rule, message, span.source, span, help)
+    return finding(rule, message, span, help)
