@@ -346,8 +346,10 @@ def _shared(view: BasicView) -> tuple[int, int]:
     front, back = view.front, view.back
     if not 0 < len(back.words) <= SHORT_ANSWER or len(front.words) < SENTENCE:
         return 0, 0
-    if front.objects or back.objects or _is_closed(front) or _YES_NO.match(back.low):
+    if front.objects or back.objects or _YES_NO.match(back.low):
         return 0, 0
+    if _is_closed(front) or _choices(front.low):
+        return 0, 0  # the answer is one of those offered, which is a fault by itself
     if 2 * len(back.content) < len(back.words) or max(map(len, back.words)) == 1:
         return 0, 0  # how far it is: the little words are the answer; so is a single letter
     return len(back.content), len(back.content & front.content)

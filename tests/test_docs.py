@@ -93,8 +93,8 @@ def cases(word: str) -> list[object]:
 def test_an_example_compiles(fence: Fence) -> None:
     """Every example of the language compiles without a word, or has just the error it shows."""
     pictures = dict.fromkeys(re.findall(r"media/[\w-]+\.png", fence.text), PEER_PNG)
-    files = {"deck.toml": JUDGED_TOML, "notes.md": fence.text, **pictures}
-    result = compile_deck(small_deck(files))
+    notes = {"deck.toml": JUDGED_TOML, "notes.md": fence.text}
+    result = compile_deck(small_deck({**notes, **pictures}))
     wanted = fence.info.split()[1:]
     assert [found.rule.name for found in findings(result.diagnostics)] == wanted[1:]
     assert wanted[:1] in ([], ["error:"])
