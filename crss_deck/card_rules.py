@@ -44,7 +44,7 @@ _CLOSED = re.compile(
     rf"|from)\b[^,]*,\s*)?(?:{_AUXILIARIES})(?:n['’]t)?\s+\w"
 )
 _SENTENCE_END = re.compile(r"[.!?…][\"'”’)\]]*\s+|\n+")
-_MARK = re.compile(r"(?<=\S)[?？؟]+(?![\"”’»')\]]*[\"”’»])")
+_MARK = re.compile(r"(?<=\S)[?？؟]++(?![\"”’»')\]]*[\"”’»])")
 _JOINED = re.compile(r"\band (?:what|why|how|when|where|who)\b(?! to\b)")
 _NUMBER = re.compile(
     r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozen|both|pair)\b"
@@ -78,7 +78,7 @@ _EMPTY_IT = re.compile(
 _VAGUE = re.compile(r"[\W_]*(?:describe|discuss|explain|tell (?:me|us) about)\b")
 _CHOICES = re.compile(
     r"\bwhich of the following\b|\b(?:all|none) of the above\b"
-    r"|(?<!\S)a\)\s*\S.*?\sb\)|(?<!\S)\(a\)\s*\S.*?\s\(b\)\s*\S.*?\s\(c\)",
+    r"|(?<!\S)a\).{2,200}?\sb\)|(?<!\S)\(a\).{2,200}?\s\(b\).{2,200}?\s\(c\)",
     re.DOTALL,
 )
 
@@ -146,9 +146,10 @@ def two_questions(view: BasicView, limits: Limits) -> Diagnostic | None:
 
     What somebody in the question asks, in quotes, is not what the card asks.
     """
-    if "?" not in view.front.low[:-1]:
+    low = view.front.low
+    if low.count("?") < 2 and low.isascii():
         return None
-    marks = list(_MARK.finditer(view.front.low))
+    marks = list(_MARK.finditer(low))
     if len(marks) < 2:
         return None
     return finding(
@@ -268,25 +269,28 @@ def short_front(view: BasicView, limits: Limits) -> Diagnostic | None:
     )
 
 
-def points_elsewhere(view: BasicView, limits: Limits) -> Diagnostic | None:
-    """Cards come up alone, years later: neither the lecture nor the page above is there.
-
-    `the following` is right where something follows: a list, code, a picture, words after a colon.
-    """
-    low = view.front.low
-    if _POINTING.isdisjoint(view.front.words) or _choices(low):
+def _pointing(prose: Prose) -> Diagnostic | None:
+    if _POINTING.isdisjoint(prose.words) or _choices(prose.low):
         return None
-    for match in _ELSEWHERE.finditer(low):
-        follows = not view.front.plain or ":" in low[match.end() :]
+    for match in _ELSEWHERE.finditer(prose.low):
+        follows = not prose.plain or ":" in prose.low[match.end() :]
         if follows and match.group() == "the following":
             continue
         return finding(
             rules.POINTS_ELSEWHERE,
             f"`{match.group()}` points at what is not on the card",
-            view.front.span(match.start(), match.end()),
+            prose.span(match.start(), match.end()),
             "name what is meant",
         )
     return None
+
+
+def points_elsewhere(view: BasicView, limits: Limits) -> Diagnostic | None:
+    """Cards come up alone, years later: neither the lecture nor the page above is there.
+
+    `the following` is right where something follows: a list, code, a picture, words after a colon.
+    """
+    return _pointing(view.front)
 
 
 def _dangling(prose: Prose) -> Diagnostic | None:
@@ -444,11 +448,11 @@ _SEPARATOR = re.compile(r",\s+(?:and|or)\b|,\s|\b(?:and|or)\b")
 _ARTICLE = re.compile(r"(?:^|[\s(“\"])(an?) \Z")
 
 
-def opening_pronoun(view: ClozeView, limits: Limits) -> Findings:
-    """As at the beginning of a question."""
-    found = _dangling(view.text)
-    if found:
-        yield found
+def cloze_without_context(view: ClozeView, limits: Limits) -> Findings:
+    """A text can open with a pronoun for nothing, or point elsewhere, as a question can."""
+    for found in (_dangling(view.text), _pointing(view.text)):
+        if found:
+            yield found
 
 
 def cloze_article(view: ClozeView, limits: Limits) -> Findings:
@@ -601,7 +605,7 @@ ENGLISH_QUESTIONS: tuple[Question, ...] = (
 )
 CLOZE_QUESTIONS: tuple[ClozeQuestion, ...] = (long_cloze, many_clozes)
 ENGLISH_CLOZE_QUESTIONS: tuple[ClozeQuestion, ...] = (
-    opening_pronoun,
+    cloze_without_context,
     cloze_article,
     cloze_function_word,
     cloze_series,

@@ -223,7 +223,7 @@ class ClozeView:
         return (self.text,)
 
     def of(self, number: int) -> list[Hidden]:
-        """What the card of that number hides; of clozes in clozes, the inner ones too."""
+        """The deletions that the card of that number hides, with all that lies in them."""
         return [each for each in self.hidden if each.deletion.number == number]
 
     def front(self, number: int) -> str:

@@ -187,19 +187,25 @@ LEAKING = 4
 
 
 def _leaks(view: ClozeView) -> Iterator[_Leak]:
-    """Of each deletion the first word that says something and stands on its card too."""
-    everywhere = view.text.keys
-    hidden_keys = [keys_of(hidden.words) for hidden in view.hidden]
-    for hidden, keys in zip(view.hidden, hidden_keys, strict=True):
+    """For each card, the first hidden word that says something and stands there too."""
+    everywhere = Counter(view.text.keys)
+    suspects = [
+        (hidden, word, key)
+        for hidden in view.hidden
+        for word, key in zip(hidden.words, keys_of(hidden.words), strict=True)
+        if everywhere[key] > 1 and key and len(word) >= LEAKING
+    ]
+    if not suspects:
+        return
+    gone = Counter(
+        (hidden.deletion.number, key) for hidden in view.hidden for key in keys_of(hidden.words)
+    )
+    told: set[int] = set()
+    for hidden, word, key in suspects:
         number = hidden.deletion.number
-        for word, key in zip(hidden.words, keys, strict=True):
-            if not key or len(word) < LEAKING or everywhere.count(key) == keys.count(key):
-                continue
-            others = zip(view.hidden, hidden_keys, strict=True)
-            gone = sum(these.count(key) for each, these in others if each.deletion.number == number)
-            if everywhere.count(key) > gone:
-                yield _Leak(key, _leak(view, hidden, word, key))
-                break
+        if everywhere[key] > gone[number, key] and number not in told:
+            told.add(number)
+            yield _Leak(key, _leak(view, hidden, word, key))
 
 
 def _leak(view: ClozeView, hidden: Hidden, word: str, key: str) -> Diagnostic:

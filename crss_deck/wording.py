@@ -157,6 +157,10 @@ class _Reader:
         return tuple(phrases)
 
 
+MAX_HITS = 100
+"""In one field: nobody mends more at once."""
+
+
 class WordingJudge:
     """Looks for the words of a list in notes: in all that learners see, except citations."""
 
@@ -207,11 +211,12 @@ class WordingJudge:
 
     def _hits(self, low: str) -> list[tuple[int, int, Avoided]]:
         """Where a text in lower case has avoided words; of overlapping ones the first."""
-        candidates = list(self._anywhere)
+        candidates = {phrase.text: (phrase, avoided) for phrase, avoided in self._anywhere}
         for word in dict.fromkeys(_TOKEN.findall(low)):
-            candidates += self._candidates(word)
+            for phrase, avoided in self._candidates(word):
+                candidates[phrase.text] = phrase, avoided
         hits = []
-        for phrase, avoided in candidates:
+        for phrase, avoided in candidates.values():
             allowed = [
                 match.span()
                 for exception in avoided.exceptions
@@ -226,7 +231,7 @@ class WordingJudge:
         for hit in hits:
             if not apart or apart[-1][1] <= hit[0]:
                 apart.append(hit)
-        return apart
+        return apart[:MAX_HITS]
 
     def _candidates(self, word: str) -> list[tuple[Phrase, Avoided]]:
         found = self._known.get(word)
