@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from crss_deck import __version__
 from crss_deck.apkg import genanki_version, package_bytes, read_apkg
+from crss_deck.claims import Coverage
 from crss_deck.compiler import Compilation, compile_deck
 from crss_deck.diagnostics import Diagnostic
 from crss_deck.folder import read_deck
@@ -186,6 +187,7 @@ def _record(manifest: Manifest, compilation: Compilation, name: str, content: by
         "cards": package.card_count,
         "media": len(package.media),
         "note_types": _count_types(package),
+        "claims": _count_claims(compilation.coverage),
         "tools": tool_versions(),
     }
     return (json.dumps(record, ensure_ascii=False, indent=2) + "\n").encode()
@@ -196,6 +198,17 @@ def _count_types(package: Package) -> dict[str, int]:
     for note in package.notes:
         counts[note.note_type.kind] += 1
     return counts
+
+
+def _count_claims(coverage: Coverage | None) -> dict[str, int] | None:
+    if coverage is None:
+        return None
+    return {
+        "all": coverage.claims,
+        "covered": coverage.covered,
+        "waived": coverage.waived,
+        "open": coverage.open,
+    }
 
 
 def lock_tools() -> dict[str, str]:

@@ -198,6 +198,8 @@ def build(
         if package.media:
             counts.append(count_of(len(package.media), "media file"))
         click.echo(f"built {result.compilation.version}: {', '.join(counts)}", err=True)
+        if result.compilation.coverage is not None:
+            click.echo(f"claims: {result.compilation.coverage}", err=True)
     click.echo(result.path)
     return _open(result.path) if open_ else DONE
 
@@ -451,7 +453,7 @@ def verify(
     with Anki's default options. Needs Anki: pip install "crss-deck[anki]".
     """
     from crss_deck.hazards import HAZARDS
-    from crss_deck.manifest import suggestion
+    from crss_deck.toml import suggestion
     from crss_deck.verify import VerifyError, verify_package
 
     for name in allow:
@@ -566,7 +568,7 @@ def explain(rule: str | None) -> int:
     from crss_deck.diagnostics import RULES
     from crss_deck.explain import explain_hazard, explain_text, hazard_list
     from crss_deck.hazards import HAZARDS, REFUSED, RELEASE_HAZARDS
-    from crss_deck.manifest import suggestion
+    from crss_deck.toml import suggestion
 
     hazards = {*RELEASE_HAZARDS, *REFUSED, *HAZARDS}
 

@@ -130,7 +130,7 @@ _WIDTH = max(map(len, (*RELEASE_HAZARDS, *REFUSED, *HAZARDS)))
 
 def how_to_allow(rule: Rule) -> str:
     """How a rule is silenced, if it can be."""
-    if rule.severity is Severity.ERROR:
+    if not rule.allowable:
         return "This is an error: it cannot be allowed, only mended."
     allow = f"`allow: {rule.name} (reason)` in its metadata comment"
     if rule.severity is Severity.INFO:

@@ -18,7 +18,7 @@ import click
 import pytest
 import yaml
 from command_helper import environment
-from deck_helper import DECK_TOML, PEER_PNG, findings, small_deck
+from deck_helper import DECK_TOML, JUDGED_TOML, PEER_PNG, findings, small_deck
 from docs_helper import ROOT, Fence, Session, Step, fences, inline_code, sections, session, tokens
 
 import crss_deck
@@ -39,6 +39,7 @@ README = ROOT / "README.md"
 LANGUAGE = ROOT / "docs" / "language.md"
 COMMAND_LINE = ROOT / "docs" / "command-line.md"
 FILES = ROOT / "docs" / "files.md"
+WORDING = ROOT / "docs" / "wording.md"
 MAINTAINERS = ROOT / "docs" / "for-maintainers.md"
 SESSIONS = [MAINTAINERS, ROOT / "docs" / "tutorial.md", ROOT / "docs" / "recipes.md"]
 """Pages whose commands are run in order: here, and in test_walkthroughs.py."""
@@ -62,7 +63,11 @@ def cases(word: str) -> list[object]:
 def test_an_example_compiles(fence: Fence) -> None:
     """Every example of the language compiles without a word, or has just the error it shows."""
     pictures = dict.fromkeys(re.findall(r"media/[\w-]+\.png", fence.text), PEER_PNG)
-    result = compile_deck(small_deck({"notes.md": fence.text, **pictures}))
+    notes = {"deck.toml": JUDGED_TOML, "notes.md": fence.text}
+    if "avoided-word" in fence.text:
+        (words,) = fences(WORDING, "toml")
+        notes |= {"deck.toml": f'{JUDGED_TOML}wording = "wording.toml"', "wording.toml": words.text}
+    result = compile_deck(small_deck({**notes, **pictures}))
     wanted = fence.info.split()[1:]
     assert [found.rule.name for found in findings(result.diagnostics)] == wanted[1:]
     assert wanted[:1] in ([], ["error:"])
@@ -71,10 +76,18 @@ def test_an_example_compiles(fence: Fence) -> None:
 
 @pytest.mark.parametrize("fence", cases("toml"))
 def test_an_example_of_a_manifest_is_right(fence: Fence) -> None:
-    """Every deck.toml of the manual is accepted as it stands."""
-    files = {"deck.toml": fence.text, "notes.md": "Q: a\n\nA: b\n<!-- id: x -->\n"}
-    if "description.md" in fence.text:
-        files["description.md"] = "A deck."
+    """Every deck.toml of the manual is accepted as it stands, and every file that it can name."""
+    note = "Q: a\n\nA: b\n<!-- id: x; tags: kind::scenario -->\n"
+    files = {"deck.toml": fence.text, "notes.md": note}
+    if fence.info != "toml":
+        _, name = fence.info.split()
+        key = name.removesuffix(".toml")
+        files |= {"deck.toml": f'{DECK_TOML}{key} = "{name}"\n', name: fence.text}
+        cited = re.findall(r'^id = "(.*)"$', fence.text, re.MULTILINE) or ["X"]
+        files["notes.md"] = note.replace(" -->", f"; claims: {' '.join(cited)}; reversed -->")
+    for path in ("description.md", "claims.toml", "wording.toml"):
+        if f'"{path}"' in fence.text:
+            files[path] = ""
     result = compile_deck(small_deck(files))
     assert findings(result.diagnostics) == []
     assert result.package is not None
@@ -291,6 +304,7 @@ format = 1
 id = "{id}"
 name = "Kitchen::{name}"
 version = "1.0.0"
+check.quality = false
 """
 
     def __init__(self, root: Path) -> None:

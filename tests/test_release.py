@@ -105,7 +105,7 @@ NO_CHANGE: dict[str, Edit] = {
     "text that is no note": put("Q: What is one?", "Some prose.\n\nQ: What is one?"),
     "another file": move("notes.md", "a.md"),
     "an unused file": add("more.png", PEER_PNG),
-    "an ignored rule": put('"R"\n', '"R"\n[check]\nignore = ["unused-file"]\n', MANIFEST),
+    "an ignored rule": put("false\n", 'false\ncheck.ignore = ["unused-file"]\n', MANIFEST),
 }
 
 
@@ -916,7 +916,7 @@ def test_deck_toml_keeps_its_other_bytes(disk: Path) -> None:
     text = (
         '\ufeff# version = "0.0.1"\r\nformat = 1\r\nid = "released"\nname = "Released"\r\n'
         "version   =\t'1.0.0'   # the version\r\ntag_root = \"R\"\r\n\r\n\r\n"
-        '[source]\r\ntitle = "version = \\"1.0.0\\""'
+        '[source]\r\ntitle = "version = \\"1.0.0\\""\r\n\r\n[check]\r\nquality = false'
     )
     (disk / MANIFEST).write_bytes(text.encode())
     plan = release_deck(disk, clock=FIRST + DAY)
