@@ -315,7 +315,9 @@ def test_decks_do_not_disturb_each_other(tmp_path: Path) -> None:
 
 # ------------------------------------------------------------------ upgrade
 
-MANIFEST = 'format = 1\nid = "upgraded"\nname = "Upgraded"\nversion = "1.0.0"\n'
+MANIFEST = (
+    'format = 1\nid = "upgraded"\nname = "Upgraded"\nversion = "1.0.0"\n[check]\nquality = false\n'
+)
 FIRST = """\
 Q: What is the first?
 

@@ -99,11 +99,13 @@ def test_no_front_shows_a_heading() -> None:
     A heading or a tag often gives the answer away. None is shown, so no rule looks for that; if a
     template ever shows one, there has to be one that does.
     """
-    folder = Path(__file__).parents[1] / "crss_deck" / "templates"
     shown = set()
-    for path in folder.glob("*.front.html"):
-        text = path.read_text(encoding="utf-8")
-        shown |= {name.split(":")[-1] for name in re.findall(r"\{\{[#/]?([^}]+)\}\}", text)}
+    package = compile_deck(read_deck(SOURCE.parents[2] / "source")).package
+    assert package is not None
+    for note_type in package.note_types:
+        for template in note_type.templates:
+            names = re.findall(r"\{\{[#/]?([^}]+)\}\}", template.front)
+            shown |= {name.split(":")[-1] for name in names}
     assert shown == {"Front", "Back", "Text", "Hint", "TypeIn", "Reversed", "Spare 3"}
 
 

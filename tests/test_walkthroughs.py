@@ -98,7 +98,7 @@ def export_from_anki(folder: Path, path: Path, more: bool = False) -> None:
     clozes = "<div>{{c1::Two}} and {{c2::two::a number}}</div><div>is 4.</div>"
     with new_collection(folder) as collection:
         for kind, fields, tags in (
-            ("Basic", ["What is <b>tea</b>?<br>A drink?", "A drink &amp; a plant."], "drinks"),
+            ("Basic", ["What is <b>tea</b>,<br>as a drink?", "A drink &amp; a plant."], "drinks"),
             ("Basic", ["Which leaf?", picture], "drinks plants::leaves"),
             ("Cloze", [clozes, "So."], ""),
         ):
@@ -314,7 +314,7 @@ def test_notes_of_anki_move(more: bool, tmp_path: Path) -> None:
             for note in map(collection.get_note, collection.find_notes(""))
         }
     assert seen == {
-        ("What is tea? A drink?", "A drink & a plant.", "Tea::drinks"),
+        ("What is tea, as a drink?", "A drink & a plant.", "Tea::drinks"),
         ("Which leaf?", "«tea leaf» ⟨x_1⟩", "Tea::drinks", "Tea::plants::leaves"),
         ("{{c1::Two}} and {{c2::two::a number}} is 4.", "So."),
     }

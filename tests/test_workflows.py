@@ -111,7 +111,12 @@ def test_a_script_is_run() -> None:
         for script in SCRIPTS.glob("*.*")
         if not any(script.name in text for path, text in texts.items() if path != script)
     }
-    assert idle == {"anki_versions.py", "compile-requirements.sh", "screenshots.py"}
+    assert idle == {
+        "anki_versions.py",
+        "compile-requirements.sh",
+        "run_hashes.py",
+        "screenshots.py",
+    }
 
 
 @files_with_new
