@@ -170,6 +170,7 @@ class Session:
             "GIT_CONFIG_KEY_0": f"url.{(self.root / 'github').as_posix()}/.insteadOf",
             "GIT_CONFIG_VALUE_0": "https://github.com/you/",
             "GIT_EDITOR": "true",
+            "BROWSER": "true",  # opens nothing
             **{f"GIT_{who}_NAME": "Ada" for who in ("AUTHOR", "COMMITTER")},
             **{f"GIT_{who}_EMAIL": "ada@example.org" for who in ("AUTHOR", "COMMITTER")},
             "PYTHONIOENCODING": "utf-8",
