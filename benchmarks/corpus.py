@@ -22,7 +22,7 @@ tag_root = "Benchmark"
 
 # fmt: off
 SYLLABLES = (
-    "ba", "ce", "di", "fo", "gu", "ka", "le", "mi", "no", "pu", "ra", "se", "ti", "vo", "xu", "za",
+    "ba", "ce", "di", "fo", "gu", "ka", "le", "mi", "na", "pu", "ra", "se", "ti", "vo", "xu", "za",
     "per", "con", "tra", "sub", "men", "tal", "ver", "lin",
 )
 # fmt: on

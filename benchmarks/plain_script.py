@@ -20,7 +20,9 @@ basic = genanki.Model(
     1_600_000_001,
     "Plain basic",
     fields=[{"name": "Front"}, {"name": "Back"}],
-    templates=[{"name": "Card", "qfmt": "{{Front}}", "afmt": "{{FrontSide}}<hr id=answer>{{Back}}"}],
+    templates=[
+        {"name": "Card", "qfmt": "{{Front}}", "afmt": "{{FrontSide}}<hr id=answer>{{Back}}"}
+    ],
 )
 cloze = genanki.Model(
     1_600_000_002,

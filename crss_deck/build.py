@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from crss_deck import __version__
 from crss_deck.apkg import genanki_version, package_bytes, read_apkg
+from crss_deck.claims import Coverage
 from crss_deck.compiler import Compilation, compile_deck
 from crss_deck.diagnostics import Diagnostic
 from crss_deck.folder import read_deck
@@ -68,7 +69,7 @@ def build_deck(
     folder is as it was.
     """
     folder = Path(output)
-    _check_output(Path(source), folder)
+    check_output(Path(source), folder)
     compilation = compile_deck(read_deck(source), clock=clock)
     package, deck = compilation.package, compilation.deck
     if package is None or deck is None:
@@ -156,7 +157,11 @@ def writer_of(content: bytes) -> Writer:
     return lambda stream: stream.write(content)
 
 
-def _check_output(source: Path, output: Path) -> None:
+def check_output(source: Path, output: Path) -> None:
+    """Refuse an output folder inside the source folder, where its files would count as the deck's.
+
+    Raises OutputFolderError.
+    """
     if output.exists() and not output.is_dir():
         raise OutputFolderError(f"{output}: this is a file, not a folder to write to")
     inside, outside = output.resolve(), source.resolve()
@@ -182,6 +187,7 @@ def _record(manifest: Manifest, compilation: Compilation, name: str, content: by
         "cards": package.card_count,
         "media": len(package.media),
         "note_types": _count_types(package),
+        "claims": _count_claims(compilation.coverage),
         "tools": tool_versions(),
     }
     return (json.dumps(record, ensure_ascii=False, indent=2) + "\n").encode()
@@ -192,6 +198,17 @@ def _count_types(package: Package) -> dict[str, int]:
     for note in package.notes:
         counts[note.note_type.kind] += 1
     return counts
+
+
+def _count_claims(coverage: Coverage | None) -> dict[str, int] | None:
+    if coverage is None:
+        return None
+    return {
+        "all": coverage.claims,
+        "covered": coverage.covered,
+        "waived": coverage.waived,
+        "open": coverage.open,
+    }
 
 
 def lock_tools() -> dict[str, str]:

@@ -8,15 +8,20 @@ from itertools import islice
 from typing import NamedTuple
 
 from crss_deck import diagnostics as rules
+from crss_deck.card_view import view_of
+from crss_deck.claims import Claims, cards_by_claim, check_claims
 from crss_deck.diagnostics import Diagnostic, Edit, Related
 from crss_deck.folder import CHANGELOG, LOCK, MANIFEST, SourceFolder
+from crss_deck.frontmatter import Word
 from crss_deck.highlight import is_language
-from crss_deck.lowering import plain_text
 from crss_deck.manifest import Manifest
 from crss_deck.media import Media, note_blocks
-from crss_deck.model import BasicNote, Note
+from crss_deck.model import Note
 from crss_deck.parser import TagUse
+from crss_deck.quality import QualityJudge
 from crss_deck.source import Source, Span
+from crss_deck.toml import suggestion
+from crss_deck.wording import Wording, WordingJudge
 
 
 class Draft(NamedTuple):
@@ -27,9 +32,15 @@ class Draft(NamedTuple):
     notes_files: dict[str, int]
     """How many notes each notes file holds, by path."""
     notes: list[Note]
+    sound: list[Note]
+    """Those in which no error lies: what the others say may change when it is mended."""
     tags: list[TagUse]
     key_spans: list[tuple[str, Span]]
+    cited: list[Word]
+    """The claims that notes cite."""
     media: Media
+    claims: Claims | None = None
+    wording: Wording | None = None
 
 
 MAX_FINDINGS = 1000
@@ -188,15 +199,20 @@ def unused_files(draft: Draft) -> Iterator[Diagnostic]:
     """A notes file with a wrong ending, or an image nobody sees, would be missed in silence."""
     if draft.manifest is None:
         return  # what deck.toml names is not known
-    used = {*draft.media.named, draft.manifest.description}
-    for path in draft.folder.files:
+    manifest = draft.manifest
+    used = {*draft.media.named, MANIFEST, manifest.description, manifest.stylesheet}
+    used |= {manifest.claims, manifest.wording}
+    texts = [path for path in draft.folder.texts if path.endswith((".css", ".toml"))]
+    for path in sorted((*draft.folder.files, *texts)):
         if path not in used:
             yield Diagnostic(
                 rules.UNUSED_FILE,
                 "no note refers to this file",
                 Source(draft.folder.shown + path, ""),
                 None,
-                "remove it, or put `_` before its name; notes files end in .md",
+                "remove it, or name it in deck.toml: stylesheet = …"
+                if path.endswith(".css")
+                else "remove it, or put `_` before its name; notes files end in .md",
             )
 
 
@@ -221,25 +237,57 @@ def files_without_notes(draft: Draft) -> Iterator[Diagnostic]:
         )
 
 
-def duplicate_fronts(draft: Draft) -> Iterator[Diagnostic]:
-    """Two notes that ask the same cannot both be answered right, or one is there by mistake."""
-    first: dict[str, Span] = {}
-    for note in draft.notes:
-        front = note.front if isinstance(note, BasicNote) else note.text
-        words = " ".join(re.findall(r"\w+", plain_text(front).casefold()))
-        if not words or not front:
-            continue
-        span = front[0].span
-        if words in first:
+def claims(draft: Draft) -> Iterator[Diagnostic]:
+    """What the source says and no note asks for, and what notes cite that it does not say."""
+    if draft.claims is not None:
+        yield from check_claims(draft.claims, draft.cited, cards_by_claim(draft.notes))
+
+
+def cards(draft: Draft) -> Iterator[Diagnostic]:
+    """What learners would stumble over, and words that the author means to avoid.
+
+    Every note is read once, whoever judges it.
+    """
+    judges: list[QualityJudge | WordingJudge] = []
+    manifest, wording = draft.manifest, draft.wording
+    if manifest is not None and manifest.quality:
+        judges.append(QualityJudge(manifest, len(draft.sound)))
+    if manifest is not None and wording is not None and wording.is_for(manifest.language):
+        judges.append(WordingJudge(wording))
+    if not judges:
+        return
+    for note in draft.sound:
+        view = view_of(note)
+        for judge in judges:
+            yield from judge.judge(view)
+    for judge in judges:
+        yield from judge.finish()
+
+
+def idle_settings(draft: Draft) -> Iterator[Diagnostic]:
+    """Limits for a tag that no note has, and a list for another language, do nothing."""
+    if draft.manifest is None:
+        return
+    used = {f"{tag}::" for note in draft.notes for tag in note.common.tags}
+    source = draft.folder.texts[MANIFEST]
+    for each in draft.manifest.tag_limits:
+        if not any(tag.startswith(f"{each.tag}::") for tag in used):
             yield Diagnostic(
-                rules.DUPLICATE_FRONT,
-                "another note asks the same",
-                span.source,
-                span,
-                "add what tells the two apart, or remove one",
-                (Related(first[words], "it is asked here first"),),
+                rules.UNUSED_ALLOW,
+                f"no note has the tag `{each.tag}`, so its limits are for nothing",
+                source,
+                each.span,
+                suggestion(each.tag, sorted(tag[:-2] for tag in used)) or "remove them",
             )
-        first.setdefault(words, span)
+    wording, language = draft.wording, draft.manifest.language
+    if wording is not None and not wording.is_for(language):
+        yield Diagnostic(
+            rules.UNUSED_ALLOW,
+            f"the list is for `{wording.language}`, and the deck is in `{language}`",
+            wording.source,
+            wording.language_span,
+            "name the deck's language, or take the list out of deck.toml",
+        )
 
 
 def media_name_case(draft: Draft) -> Iterator[Diagnostic]:
@@ -278,7 +326,9 @@ CHECKS: tuple[Callable[[Draft], Iterator[Diagnostic]], ...] = (
     missing_ids,
     tag_spelling,
     unknown_languages,
-    duplicate_fronts,
+    claims,
+    cards,
+    idle_settings,
     media_name_case,
     large_media,
     unused_files,

@@ -12,17 +12,21 @@ import sys
 import time
 from contextlib import suppress
 from io import TextIOWrapper
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
+from click.shell_completion import CompletionItem
 
 from crss_deck import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from crss_deck.compiler import Compilation
     from crss_deck.diagnostics import Diagnostic
+    from crss_deck.progress import Progress
 
 DONE, FAULTY, UNUSABLE, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 
@@ -52,7 +56,8 @@ class _Group(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
-        if self.get_command(ctx, name) is None and not name.startswith("-"):
+        unknown = self.get_command(ctx, name) is None and not name.startswith("-")
+        if unknown and not ctx.resilient_parsing:  # as when a shell completes a line
             from difflib import get_close_matches
 
             near = get_close_matches(name, self.list_commands(ctx), n=1)
@@ -80,13 +85,57 @@ def _talk_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-_source = click.argument("source", default="source", type=click.Path(path_type=str))
+def _folders(_ctx: click.Context, _argument: click.Parameter, begun: str) -> list[CompletionItem]:
+    return [CompletionItem(begun, type="dir")]
+
+
+_source = click.argument(
+    "source", default="source", type=click.Path(path_type=str), shell_complete=_folders
+)
 
 
 @click.group(cls=_Group, context_settings=_CONTEXT)
 @click.version_option(__version__, prog_name="crss-deck", message="%(prog)s %(version)s")
 def cli() -> None:
     """Compile a folder of Markdown notes into an Anki deck package."""
+
+
+@cli.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=str))
+@click.option("--name", metavar="NAME", help="What Anki calls the deck, if not as the folder.")
+@_talk_options
+def init(folder: str, name: str | None, quiet: bool, verbose: bool, color: str) -> int:
+    """Make a new deck in the folder DIR, with a few notes to begin with.
+
+    Prints the files that it writes, and says what to do next. Nothing is written over a file.
+    """
+    from crss_deck.init import SOURCE, init_deck, name_problem, random_suffix
+    from crss_deck.report import printable
+
+    if name is not None and (problem := name_problem(name)):
+        raise click.UsageError(f"--name must be {problem}.")
+    if not folder:
+        raise click.UsageError("DIR names no folder.")
+    deck = init_deck(folder, suffix=random_suffix(), name=name or "")
+    for file in deck.files:
+        click.echo(Path(folder) / file)
+    if not quiet:
+        cd = "" if Path(folder) == Path() else f"  cd {printable(_quoted(folder))}\n"
+        click.echo(
+            f"\nThe deck {deck.name} has the id {deck.id}. Next:\n"
+            f"{cd}  crss-deck check\n  crss-deck build\n"
+            f"Import the package into Anki, then write your own notes in {SOURCE}.",
+            err=True,
+        )
+    return DONE
+
+
+def _quoted(word: str) -> str:
+    """A word for a command line: what the shell would read in another way stands in quotes."""
+    import shlex
+
+    quoted = shlex.quote(word)
+    return f'"{word}"' if os.name == "nt" and quoted != word else quoted
 
 
 @cli.command()
@@ -108,12 +157,14 @@ def cli() -> None:
     metavar="OLD.apkg",
     help="Refuse changes that would not reach learners of this package; may be repeated.",
 )
+@click.option("--open", "open_", is_flag=True, help="Open the package, as a double-click does.")
 @_talk_options
 def build(
     source: str,
     output: str,
     locked: bool,
     after: tuple[str, ...],
+    open_: bool,
     quiet: bool,
     verbose: bool,
     color: str,
@@ -131,7 +182,8 @@ def build(
     talk = _Talk(quiet, verbose, color)
     try:
         clock = None if locked else _clock()
-        result = build_deck(source, output, clock=clock, locked=locked, after=after)
+        with _working(talk, f"building {source}"):
+            result = build_deck(source, output, clock=clock, locked=locked, after=after)
     except DeckError as error:
         _show(error.diagnostics, talk, "full", sys.stderr)
         return _exit_code(error.diagnostics)
@@ -146,8 +198,10 @@ def build(
         if package.media:
             counts.append(count_of(len(package.media), "media file"))
         click.echo(f"built {result.compilation.version}: {', '.join(counts)}", err=True)
+        if result.compilation.coverage is not None:
+            click.echo(f"claims: {result.compilation.coverage}", err=True)
     click.echo(result.path)
-    return DONE
+    return _open(result.path) if open_ else DONE
 
 
 @cli.command()
@@ -178,26 +232,36 @@ def check(
     """Check the deck in SOURCE (default: source) without building it."""
     from crss_deck.compiler import compile_deck
     from crss_deck.folder import read_deck
-    from crss_deck.report import count_of
 
     talk = _Talk(quiet, verbose, color)
     if diff and not fix:
         raise click.UsageError("--diff goes with --fix.")
     if fix:
         return _fix(source, output_format, strict, diff, talk)
-    result = compile_deck(read_deck(source), clock=_clock())
+    clock = _clock()
+    with _working(talk, f"checking {source}"):
+        result = compile_deck(read_deck(source), clock=clock)
     _show(result.diagnostics, talk, output_format, sys.stdout)
-    if result.package is not None and not quiet and not _shown(result.diagnostics, talk):
+    _praise(result, talk)
+    return _exit_code(result.diagnostics, strict)
+
+
+def _praise(result: Compilation, talk: _Talk) -> None:
+    """Say of a deck without findings what it holds."""
+    from crss_deck.report import count_of
+
+    if result.package is not None and not talk.quiet and not _shown(result.diagnostics, talk):
         counts = count_of(len(result.package.notes), "note")
         click.echo(f"{counts}, {count_of(result.package.card_count, 'card')}, no faults", err=True)
-    return _exit_code(result.diagnostics, strict)
 
 
 def _fix(source: str, output_format: str, strict: bool, diff: bool, talk: _Talk) -> int:
     from crss_deck.fix import fix_deck
     from crss_deck.report import count_of, printable
 
-    result = fix_deck(source, clock=_clock(), write=not diff)
+    clock = _clock()
+    with _working(talk, f"checking {source}"):
+        result = fix_deck(source, clock=clock, write=not diff)
     for reason in result.refused:
         click.echo(f"error: {reason}", err=True)
     if diff:
@@ -213,6 +277,7 @@ def _fix(source: str, output_format: str, strict: bool, diff: bool, talk: _Talk)
     _show(left, talk, output_format, sys.stdout)
     if _shown(left, talk) and not talk.quiet:
         click.echo("what is left needs a decision of yours", err=True)
+    _praise(result.compilation, talk)
     return _exit_code(left, strict)
 
 
@@ -270,15 +335,16 @@ def release(
         raise click.UsageError("--date lies in the future: Anki would refuse the notes.")
     pushed = frozenset(filter(None, rerender)) if rerender else None
     try:
-        plan = release_deck(
-            source,
-            clock=moment,
-            version=version or "",
-            bump=Level[bump.upper()] if bump else Level.NONE,
-            allow=allow,
-            rerender=pushed,
-            recover=recover,
-        )
+        with _working(talk, f"comparing {source} with what was released"):
+            plan = release_deck(
+                source,
+                clock=moment,
+                version=version or "",
+                bump=Level[bump.upper()] if bump else Level.NONE,
+                allow=allow,
+                rerender=pushed,
+                recover=recover,
+            )
     except DeckError as error:
         _show(error.diagnostics, talk, "full", sys.stderr)
         return _exit_code(error.diagnostics)
@@ -331,8 +397,10 @@ def diff(
     from crss_deck.difference_report import to_json, to_markdown, to_text
 
     talk = _Talk(quiet, verbose, color)
+    clock = _clock()
     try:
-        found = compare_paths(old, new, clock=_clock())
+        with _working(talk, f"comparing {old} with {new}"):
+            found = compare_paths(old, new, clock=clock)
     except DeckError as error:
         _show(error.diagnostics, talk, "full", sys.stderr)
         return _exit_code(error.diagnostics)
@@ -385,7 +453,7 @@ def verify(
     with Anki's default options. Needs Anki: pip install "crss-deck[anki]".
     """
     from crss_deck.hazards import HAZARDS
-    from crss_deck.manifest import suggestion
+    from crss_deck.toml import suggestion
     from crss_deck.verify import VerifyError, verify_package
 
     for name in allow:
@@ -393,16 +461,104 @@ def verify(
             near = suggestion(name, HAZARDS).replace("did", " Did")
             raise click.UsageError(f"There is no hazard {name!r}.{near}")
 
-    def say(step: str) -> None:
-        if not quiet and sys.stderr.isatty():
-            click.echo(f"{step} …", err=True)
-
     try:
-        found = verify_package(package, earlier, allow=allow, progress=say)
+        with _working(_Talk(quiet, verbose, color), "starting Anki") as work:
+            found = verify_package(package, earlier, allow=allow, progress=work.step)
     except VerifyError as error:
         raise click.ClickException(str(error)) from None
     click.echo(found.to_json() if output_format == "json" else found.to_text().rstrip("\n"))
     return DONE if found.ok else FAULTY
+
+
+@cli.command()
+@click.argument(
+    "source", metavar="[SOURCE|FILE.apkg]", default="source", type=click.Path(path_type=str)
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=str),
+    metavar="FILE.html",
+    help="File to write, if not build/preview.html.",
+)
+@click.option("--watch", is_flag=True, help="Serve the page on 127.0.0.1, and show each save.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), metavar="PORT", help="With --watch: on this port."
+)
+@click.option("--open", "open_", is_flag=True, help="Open the page in a browser.")
+@_talk_options
+def preview(
+    source: str,
+    output: str | None,
+    watch: bool,
+    port: int | None,
+    open_: bool,
+    quiet: bool,
+    verbose: bool,
+    color: str,
+) -> int:
+    """Show all cards of a deck folder (default: source) or of a package on one HTML page.
+
+    The page needs nothing but itself, and its path is printed. With --watch nothing is written:
+    its address is printed, and it follows every save until Ctrl+C.
+    """
+    from crss_deck.build import DeckError
+    from crss_deck.preview import write_preview
+    from crss_deck.report import count_of
+
+    talk = _Talk(quiet, verbose, color)
+    if watch and output is not None:
+        raise click.UsageError("--watch writes no file: -o goes without it.")
+    if port is not None and not watch:
+        raise click.UsageError("--port goes with --watch.")
+    if output == "":
+        raise click.UsageError("-o names no file.")
+    if watch:
+        return _watch(source, port or 0, open_, talk)
+    path = output or "build/preview.html"
+    clock = _clock()
+    try:
+        with _working(talk, f"previewing {source}"):
+            shown = write_preview(source, path, clock=clock)
+    except DeckError as error:
+        _show(error.diagnostics, talk, "full", sys.stderr)
+        return _exit_code(error.diagnostics)
+    _show(shown.diagnostics, talk, "full", sys.stderr)
+    if not quiet:
+        click.echo(f"previewed {count_of(len(shown.cards), 'card')}", err=True)
+    click.echo(path)
+    return _open(path) if open_ else DONE
+
+
+def _watch(source: str, port: int, open_: bool, talk: _Talk) -> int:
+    """Serve a preview until interrupted."""
+    from crss_deck.preview import Preview
+    from crss_deck.report import count_of, printable
+    from crss_deck.watch import Watch, serve
+
+    def tell(shown: Preview) -> None:
+        _show(shown.diagnostics, talk, "full", sys.stderr)
+        if shown.broken and not shown.diagnostics:
+            click.echo(printable(shown.findings[0]), err=True)
+        if not talk.quiet and not shown.broken:
+            click.echo(count_of(len(shown.cards), "card"), err=True)
+
+    with _working(talk, f"previewing {source}"):
+        watched = Watch(source)
+    tell(watched.preview)
+    gc.freeze()  # what is there now mostly stays
+    with serve(watched, port) as address:
+        click.echo(address)
+        if not talk.quiet:
+            click.echo(f"watching {printable(source)}; Ctrl+C ends it", err=True)
+        _flush()
+        if open_:
+            _open(address)
+        for shown in watched.follow():
+            tell(shown)
+            _flush()
+            gc.collect()  # when the news are out: this may run for days
+    return DONE
 
 
 @cli.command()
@@ -412,7 +568,7 @@ def explain(rule: str | None) -> int:
     from crss_deck.diagnostics import RULES
     from crss_deck.explain import explain_hazard, explain_text, hazard_list
     from crss_deck.hazards import HAZARDS, REFUSED, RELEASE_HAZARDS
-    from crss_deck.manifest import suggestion
+    from crss_deck.toml import suggestion
 
     hazards = {*RELEASE_HAZARDS, *REFUSED, *HAZARDS}
 
@@ -429,6 +585,27 @@ def explain(rule: str | None) -> int:
         near = suggestion(rule, (*RULES, *sorted(hazards))).replace("did", " Did")
         raise click.UsageError(f"There is no rule {rule!r}.{near}")
     click.echo(explain_text(rule))
+    return DONE
+
+
+def _working(talk: _Talk, doing: str) -> Progress:
+    """What tells a person at a terminal that long work goes on."""
+    from crss_deck.progress import Progress
+    from crss_deck.report import printable
+
+    stream = sys.stderr
+    told = not talk.quiet and stream is not None and stream.isatty()
+    return Progress(printable(doing), stream if told and os.environ.get("TERM") != "dumb" else None)
+
+
+def _open(target: str | os.PathLike[str]) -> int:
+    """Hand a file or an address to the program that the system has for it."""
+    target = os.fspath(target)
+    if not target.startswith("http://"):
+        target = str(Path(target).absolute())  # no option of that program, whatever its name
+    if click.launch(target):
+        _complain(f"{target}: the system has no program that opens it")
+        return UNUSABLE
     return DONE
 
 
@@ -526,9 +703,10 @@ def _fail(error: Exception) -> None:
     """Say why the command could not do its work; a fault of ours with all that helps to mend it."""
     from crss_deck.apkg import PackageError
     from crss_deck.compiler import ClockError
+    from crss_deck.report import os_reason
 
     if isinstance(error, OSError):
-        _complain(_explain(error))
+        _complain(os_reason(error))
         _abandon_output()
     elif isinstance(error, PackageError | ClockError):
         _complain(str(error))
@@ -543,12 +721,6 @@ def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:  # closed by whoever started us
             stream.flush()
-
-
-def _explain(error: OSError) -> str:
-    if error.strerror is None:
-        return str(error)
-    return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
 
 
 def _complain(message: str) -> None:

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, TypeVar
 
 from crss_deck import diagnostics as rules
 from crss_deck.checks import CHECKS, MAX_FINDINGS, Draft, notes_paths
+from crss_deck.claims import Coverage, cards_by_claim, coverage, read_claims
 from crss_deck.diagnostics import Diagnostic, Severity, sort_key
 from crss_deck.folder import LOCK, MANIFEST, SourceFolder
+from crss_deck.frontmatter import Word
 from crss_deck.history import History, check_against_lock, forgotten_names, stamped
 from crss_deck.keys import propose_keys
 from crss_deck.lock import Lock, LockedNote, read_lock
-from crss_deck.manifest import Manifest, read_manifest, version_span
+from crss_deck.manifest import Manifest, read_manifest, value_span, version_span
 from crss_deck.media import collect_media
 from crss_deck.model import Deck, Note
 from crss_deck.package import Package, content_digest
-from crss_deck.parser import TagUse, parse_notes
+from crss_deck.parser import NotesFile, Report, TagUse, parse_notes
 from crss_deck.render import render_deck, with_version
 from crss_deck.source import Source, Span
-from crss_deck.suppression import suppress, without_echoes
+from crss_deck.stylesheet import read_stylesheet
+from crss_deck.suppression import sound_notes, suppress, without_echoes
+from crss_deck.wording import read_wording
 
 
 class Compilation(NamedTuple):
@@ -35,6 +39,8 @@ class Compilation(NamedTuple):
     """The version that the package bears; a draft's says so and names its content."""
     history: History | None = None
     """What became of each note since the last release."""
+    coverage: Coverage | None = None
+    """How much of the source the notes cover, if deck.toml names its claims."""
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:
@@ -51,26 +57,39 @@ class ClockError(ValueError):
     """A draft cannot be dated to a moment that is not later than the last release."""
 
 
-def compile_deck(folder: SourceFolder, *, clock: int | None = None) -> Compilation:
+def compile_deck(
+    folder: SourceFolder,
+    *,
+    clock: int | None = None,
+    parse: Callable[[Source, Report], NotesFile] = parse_notes,
+) -> Compilation:
     """Parse, check, render and date a deck; the disk is not touched.
 
     `clock` is the moment of the build in seconds since 1970, by default now. It dates a draft and
-    is ignored for a release. Raises ClockError if it is given and a draft would be no later than
-    the last release: learners would never get its changes.
+    is ignored for a release. `parse` is for who compiles a deck again and again, and remembers what
+    `parse_notes` made of a file. Raises ClockError if a clock is given and a draft would be no
+    later than the last release: learners would never get its changes.
     """
     found = _Findings(folder.problems)
     manifest = _manifest(folder, found)
+    stylesheet = read_stylesheet(folder, manifest, found.add)
+    claims = wording = None
+    if manifest is not None:
+        claims = _named(folder, "claims", manifest.claims, read_claims, found)
+        wording = _named(folder, "wording", manifest.wording, read_wording, found)
     lock = read_lock(folder.texts[LOCK], found.add) if LOCK in folder.texts else None
     notes: list[Note] = []
     tags: list[TagUse] = []
     key_spans: list[tuple[str, Span]] = []
+    cited: list[Word] = []
     counts: dict[str, int] = {}
     for path in notes_paths(folder, manifest):
-        file = parse_notes(folder.texts[path], found.add)
+        file = parse(folder.texts[path], found.add)
         counts[path] = len(file.notes)
         notes += file.notes
         tags += file.tags
         key_spans += file.key_spans
+        cited += file.claims
     media = collect_media(notes, folder, found.add)
     forgotten = {}
     if manifest is not None and lock is not None:
@@ -78,16 +97,22 @@ def compile_deck(folder: SourceFolder, *, clock: int | None = None) -> Compilati
     notes = propose_keys(notes, lock.names if lock else (), forgotten)
     if lock is not None:
         _check_lock(lock, manifest, notes, forgotten, folder, found)
-    draft = Draft(folder, manifest, counts, notes, tags, key_spans, media)
+    sound = sound_notes(notes, found.all)
+    draft = Draft(
+        folder, manifest, counts, notes, sound, tags, key_spans, cited, media, claims, wording
+    )
     for check in CHECKS:
         for diagnostic in check(draft):
             found.add(diagnostic)
-    commons = [note.common for note in notes]
-    kept = suppress(without_echoes(found.all), commons, manifest, folder.texts.get(MANIFEST))
+    source = folder.texts.get(MANIFEST)
+    kept = suppress(without_echoes(found.all), notes, sound, manifest, source)
     compilation = Compilation(tuple(sorted(kept, key=sort_key)))
+    if claims is not None:
+        compilation = compilation._replace(coverage=coverage(claims, cards_by_claim(notes)))
     if manifest is None or compilation.errors:
         return compilation
-    deck = Deck(manifest, tuple(notes), folder.texts.get(manifest.description), media.found)
+    description = folder.texts.get(manifest.description)
+    deck = Deck(manifest, tuple(notes), description, media.found, stylesheet)
     return _dated(compilation._replace(deck=deck), deck, lock, folder, clock)
 
 
@@ -178,7 +203,10 @@ def _manifest(folder: SourceFolder, found: _Findings) -> Manifest | None:
     if (
         manifest is not None
         and manifest.description
-        and manifest.description not in {*folder.texts, *unread}
+        and not (
+            manifest.description.endswith(".md")
+            and manifest.description in {*folder.texts, *unread}
+        )
     ):
         found.add(
             Diagnostic(
@@ -189,3 +217,31 @@ def _manifest(folder: SourceFolder, found: _Findings) -> Manifest | None:
             )
         )
     return manifest
+
+
+_Read = TypeVar("_Read")
+
+
+def _named(
+    folder: SourceFolder,
+    key: str,
+    path: str,
+    read: Callable[[Source, Callable[[Diagnostic], None]], _Read | None],
+    found: _Findings,
+) -> _Read | None:
+    """What is read from a TOML file that deck.toml names under a key; None if there is none."""
+    if not path:
+        return None
+    if path in folder.texts and path.endswith(".toml") and path != MANIFEST:
+        return read(folder.texts[path], found.add)
+    if not any(problem.source.path == folder.shown + path for problem in folder.problems):
+        found.add(
+            Diagnostic(
+                rules.MANIFEST_VALUE,
+                f"`{key}` names `{path}`, which is no TOML file here",
+                folder.texts[MANIFEST],
+                value_span(folder.texts[MANIFEST], key),
+                f'write {key} = "{key}.toml", or add that file',
+            )
+        )
+    return None

@@ -27,6 +27,13 @@ class Rule(NamedTuple):
     summary: str
     configuration: bool = False
     """Whether the fault lies in deck.toml: then nothing can be built at all (exit code 2)."""
+    judgment: bool = False
+    """Whether it judges what a card says, and not whether it can be built."""
+
+    @property
+    def allowable(self) -> bool:
+        """Whether an author may overrule it."""
+        return self.judgment or self.severity is not Severity.ERROR
 
 
 class Related(NamedTuple):
@@ -77,6 +84,11 @@ def _rule(
     name: str, summary: str, severity: Severity = Severity.ERROR, configuration: bool = False
 ) -> Rule:
     rule = RULES[name] = Rule(name, severity, summary, configuration)
+    return rule
+
+
+def _judgment(name: str, summary: str, severity: Severity = Severity.WARNING) -> Rule:
+    rule = RULES[name] = Rule(name, severity, summary, judgment=True)
     return rule
 
 
@@ -194,9 +206,10 @@ ANKI_SYNTAX = _rule("anki-syntax", "a sound mark of Anki is shown as text", Seve
 
 # Suppression
 UNUSED_ALLOW = _rule(
-    "unused-allow", "an allow or an ignored rule silences nothing", Severity.WARNING
+    "unused-allow",
+    "an allow, an ignored rule, a limit or a list has nothing to act on",
+    Severity.WARNING,
 )
-DUPLICATE_FRONT = _rule("duplicate-front", "two notes ask the same", Severity.WARNING)
 
 # Math, code, links, media
 PROSE_MATH = _rule("prose-math", "a formula holds only words and prices", Severity.WARNING)
@@ -215,5 +228,59 @@ REMOTE_MEDIA = _rule("remote-media", "an image or sound would be fetched from el
 MEDIA_NAME_CASE = _rule("media-name-case", "two files differ only in the case of their names")
 MEDIA_CONTENT = _rule("media-content", "a media file is not what its name says")
 ACTIVE_MEDIA = _rule("active-media", "a drawing holds a script or fetches from elsewhere")
+UNSAFE_STYLESHEET = _rule(
+    "unsafe-stylesheet", "the deck's stylesheet fetches something, or is not closed"
+)
 LARGE_MEDIA = _rule("large-media", "media that are slow to get or to show", Severity.WARNING)
 UNSUPPORTED_MEDIA = _rule("unsupported-media", "a file is of no kind that Anki shows or plays")
+
+# Files that deck.toml names
+CLAIMS_FILE = _rule("claims-file", "the file of claims is not as it should be", configuration=True)
+WORDING_FILE = _rule("wording-file", "the list of words is not as it should be", configuration=True)
+
+# Coverage of a source
+UNKNOWN_CLAIM = _rule("unknown-claim", "a note cites a claim that the file of claims does not have")
+UNCOVERED_CLAIM = _rule("uncovered-claim", "no note covers a claim", Severity.WARNING)
+THIN_CORE_CLAIM = _rule(
+    "thin-core-claim", "a core claim is asked by fewer than two cards", Severity.WARNING
+)
+
+# Wording
+AVOIDED_WORD = _judgment("avoided-word", "a word stands on the deck's list of words to avoid")
+
+# Card quality: judged on the card as learners see it. docs/card-quality.md has the measurements
+DUPLICATE_FRONT = _judgment("duplicate-front", "two cards ask the same", Severity.ERROR)
+NEAR_DUPLICATE = _judgment("near-duplicate", "two notes ask almost the same")
+YES_NO_ANSWER = _judgment("yes-no-answer", "the answer is a yes or a no", Severity.ERROR)
+YES_NO_QUESTION = _judgment("yes-no-question", "the question leaves a choice of two")
+TWO_QUESTIONS = _judgment("two-questions", "a note asks two questions")
+JOINED_QUESTIONS = _judgment("joined-questions", "a second question hangs on with `and`")
+LIST_TOO_LONG = _judgment("list-too-long", "the answer is a long list")
+MISSING_LIST_COUNT = _judgment(
+    "missing-list-count", "the question does not say how many things it wants"
+)
+INLINE_SERIES = _judgment("inline-series", "the answer is a long series", Severity.INFO)
+LONG_ANSWER = _judgment("long-answer", "the answer is long")
+LONG_FRONT = _judgment("long-front", "the question is long")
+SHORT_FRONT = _judgment("short-front", "the question is a word or two", Severity.INFO)
+POINTS_ELSEWHERE = _judgment("points-elsewhere", "the question points at what is not on the card")
+DANGLING_PRONOUN = _judgment("dangling-pronoun", "the front opens with a pronoun for nothing")
+VAGUE_ASK = _judgment("vague-ask", "the question does not say what it wants", Severity.INFO)
+MULTIPLE_CHOICE_RESIDUE = _judgment(
+    "multiple-choice-residue", "the card is what is left of a multiple-choice item", Severity.ERROR
+)
+ANSWER_IN_QUESTION = _judgment("answer-in-question", "the question holds the answer")
+ANSWER_MOSTLY_IN_QUESTION = _judgment(
+    "answer-mostly-in-question", "the question holds most of the answer", Severity.INFO
+)
+HINT_GIVES_ANSWER = _judgment("hint-gives-answer", "a hint holds the answer")
+REVERSED_MISFIT = _judgment(
+    "reversed-misfit", "a reversed note makes no good card the other way round", Severity.ERROR
+)
+CLOZE_LEAK = _judgment("cloze-leak", "a hidden word stands on the same card")
+CLOZE_ARTICLE = _judgment("cloze-article", "an article gives a hint at the answer", Severity.INFO)
+CLOZE_FUNCTION_WORD = _judgment("cloze-function-word", "a cloze hides a word that says nothing")
+CLOZE_SERIES = _judgment("cloze-series", "a cloze hides a whole list")
+LONG_CLOZE = _judgment("long-cloze", "a cloze hides many words")
+BARE_CLOZE = _judgment("bare-cloze", "a cloze card shows hardly anything", Severity.INFO)
+MANY_CLOZES = _judgment("many-clozes", "a note has many clozes", Severity.INFO)

@@ -1,6 +1,6 @@
 """The text behind each rule: why it matters to a learner, a bad and a good example.
 
-The text lies in rules.md, one section a rule; the docs page is made from the same file.
+The text lies in rules.md, one section a rule; the pages in docs/rules are made from the same file.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ class Explanation(NamedTuple):
     """Everything that is to say about a rule."""
 
     rule: Rule
+    group: str
+    """What it is about, with its neighbours."""
     why: str
     bad: Example
     good: Example
@@ -38,12 +40,14 @@ def _sections() -> dict[str, Explanation]:
 
     text = (Path(__file__).parent / "rules.md").read_text(encoding="utf-8")
     found: dict[str, Explanation] = {}
-    name = ""
+    name = group = ""
     why: list[str] = []
     examples: list[Example] = []
     tokens = MarkdownIt("commonmark").parse(text)
     for index, token in enumerate(tokens):
-        if token.type == "inline" and tokens[index - 1].tag == "h2":
+        if token.type == "inline" and tokens[index - 1].tag == "h1":
+            group, name = token.content, ""
+        elif token.type == "inline" and tokens[index - 1].tag == "h2":
             name, why, examples = token.content, [], []
         elif token.type == "inline" and name:
             why.append(token.content)
@@ -52,7 +56,7 @@ def _sections() -> dict[str, Explanation]:
             examples.append(Example(language, info, token.content))
             if len(examples) == 2 and name in RULES:
                 words = " ".join(" ".join(why).split())
-                found[name] = Explanation(RULES[name], words, examples[0], examples[1])
+                found[name] = Explanation(RULES[name], group, words, examples[0], examples[1])
     return found
 
 
@@ -126,7 +130,7 @@ _WIDTH = max(map(len, (*RELEASE_HAZARDS, *REFUSED, *HAZARDS)))
 
 def how_to_allow(rule: Rule) -> str:
     """How a rule is silenced, if it can be."""
-    if rule.severity is Severity.ERROR:
+    if not rule.allowable:
         return "This is an error: it cannot be allowed, only mended."
     allow = f"`allow: {rule.name} (reason)` in its metadata comment"
     if rule.severity is Severity.INFO:
@@ -140,23 +144,39 @@ def how_to_allow(rule: Rule) -> str:
     )
 
 
-def rules_page() -> str:
-    """The documentation page of all rules, in Markdown."""
-    parts = [
+INDEX = "README.md"
+
+
+def rules_pages() -> dict[str, str]:
+    """The documentation of all rules in Markdown, by file name: a page for each, and an index."""
+    index = [
         "# Rules",
-        "Everything `crss-deck` can find, with its reason. This page is made from the text that"
-        " `crss-deck explain` shows.",
+        "Everything `crss-deck` can find. Each rule has a page of its own, made from the text that"
+        " `crss-deck explain` shows: why it matters to a learner, an example with just that fault,"
+        " and the same one mended.",
     ]
+    pages: dict[str, str] = {}
+    group = ""
     for found in explanations():
         rule = found.rule
-        parts += [f"## {rule.name}", f"*{rule.severity}* · {rule.summary}", found.why]
-        for word, example in (("Bad", found.bad), ("Good", found.good)):
-            title = f"{word}{_how_to_read(example)}:"
-            fence = "`" * 3
-            while fence in example.text:
-                fence += "`"
-            parts += [title, f"{fence}{example.language}\n{example.text.rstrip()}\n{fence}"]
-        parts.append(how_to_allow(rule))
+        if found.group != group:
+            group = found.group
+            index.append(f"## {group}\n\n| rule | severity | what it finds |\n|---|---|---|")
+        index[-1] += f"\n| [{rule.name}]({rule.name}.md) | {rule.severity} | {rule.summary} |"
+        pages[f"{rule.name}.md"] = _rule_page(found)
+    return {INDEX: "\n\n".join(index) + "\n", **pages}
+
+
+def _rule_page(found: Explanation) -> str:
+    rule = found.rule
+    parts = [f"# {rule.name}", f"*{rule.severity}* · {rule.summary}", found.why]
+    for word, example in (("Bad", found.bad), ("Good", found.good)):
+        title = f"{word}{_how_to_read(example)}:"
+        fence = "`" * 3
+        while fence in example.text:
+            fence += "`"
+        parts += [title, f"{fence}{example.language}\n{example.text.rstrip()}\n{fence}"]
+    parts += [how_to_allow(rule), f"[All rules]({INDEX})"]
     return "\n\n".join(parts) + "\n"
 
 

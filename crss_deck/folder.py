@@ -16,6 +16,8 @@ from crss_deck.source import DecodingError, Source, decode
 MANIFEST = "deck.toml"
 LOCK = "deck.lock"
 CHANGELOG = "CHANGELOG.md"
+TEXTS = (".md", ".css", ".toml")
+"""How the names of texts end, beside deck.lock."""
 MAX_TEXT_SIZE = 8 * 1024 * 1024
 """A notes file larger than this is no text a person wrote."""
 MAX_MEDIA_SIZE = 100 * 1024 * 1024
@@ -35,7 +37,7 @@ class SourceFolder(NamedTuple):
     shown: str
     """How paths are shown: what stands before a path of a file, with its final `/`."""
     texts: dict[str, Source]
-    """deck.toml, deck.lock and every Markdown file."""
+    """deck.lock, and every Markdown file, TOML file and stylesheet."""
     files: dict[str, File]
     """Every other file; also those that are not read, with the reason."""
     problems: tuple[Diagnostic, ...] = ()
@@ -103,7 +105,7 @@ def _read(path: Path, real_root: Path) -> File:
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
         return File(None, "no regular file")
-    limit = MAX_TEXT_SIZE if path.suffix in (".md", ".toml") else MAX_MEDIA_SIZE
+    limit = MAX_TEXT_SIZE if path.suffix in TEXTS else MAX_MEDIA_SIZE
     if status.st_size > limit:
         return File(None, f"larger than {limit // 1024 // 1024} MB")
     return File(path.read_bytes())
@@ -122,7 +124,7 @@ def _sorted(shown: str, found: Mapping[str, File]) -> SourceFolder:
         if any(_hidden(part) for part in path.split("/")):
             continue
         file = found[path]
-        if not path.endswith(".md") and path not in (MANIFEST, LOCK):
+        if not path.endswith(TEXTS) and path != LOCK:
             files[path] = file
             continue
         if file.content is None:

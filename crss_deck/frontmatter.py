@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 from crss_deck import diagnostics as rules
 from crss_deck.diagnostics import Diagnostic, Edit, Related, Rule
-from crss_deck.manifest import deck_name_problem, nearest, suggestion
+from crss_deck.manifest import deck_name_problem
 from crss_deck.source import Source, Span
+from crss_deck.toml import nearest, suggestion
 
 KEYS = ("tags", "source", "deck")
 MAX_LENGTH = 20_000

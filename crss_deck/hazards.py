@@ -189,6 +189,16 @@ REMARKS = frozenset(
 )
 """What a good release may bring along: said, but no problem."""
 
+ALLOWED = MappingProxyType(
+    {
+        "card-removed": "card-became-empty",
+        "deck-renamed": "deck-renamed",
+        "number-moved": "renumbered-cloze",
+        "number-reused": "renumbered-cloze",
+    }
+)
+"""What `release --allow` accepts, and what `verify` then finds."""
+
 
 class Problem(NamedTuple):
     """One thing that a learner would suffer from, or would notice."""

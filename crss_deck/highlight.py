@@ -74,14 +74,17 @@ def highlight(code: str, language: str) -> Iterator[tuple[str, str]]:
         yield "", code
         return
     runs: list[tuple[str, str]] = []
-    for token_type, text in lexer.get_tokens(code):
+    for token_type, text in lexer.get_tokens(code + "\n"):  # some lexers know whole lines only
         name = _class_of(token_type)
         if runs and (runs[-1][0] == name or text.isspace()):
             runs[-1] = (runs[-1][0], runs[-1][1] + text)
         else:
             runs.append((name, text))
-    if "".join(text for _, text in runs) == code:
-        yield from runs
-    else:
+    if "".join(text for _, text in runs) != code + "\n":
         # A lexer that loses or changes text is not trusted with it.
         yield "", code
+        return
+    name, last = runs.pop()
+    yield from runs
+    if last != "\n":
+        yield name, last[:-1]

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
-from difflib import get_close_matches
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from crss_deck import diagnostics as rules
-from crss_deck.diagnostics import Diagnostic, Edit, Rule, Severity
+from crss_deck.diagnostics import Diagnostic, Severity
 from crss_deck.source import Source, Span
+from crss_deck.toml import Faults, TomlFile, suggestion
 
 FORMAT = 1
 KEY = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 MAX_KEY_LENGTH = 64
 TAG = re.compile(r"[\w-]+(?:\.[\w-]+)*(?:::[\w-]+(?:\.[\w-]+)*)*")
+CLAIM = re.compile(r"[A-Za-z0-9]+(?:[-._][A-Za-z0-9]+)*")
 VERSION = re.compile(r"(?:0|[1-9][0-9]*)(?:\.(?:0|[1-9][0-9]*)){2}")
-_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*")
+LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*")
 _URL = re.compile(r"https?://[^\s/?#<>\"]+[^\s<>\"]*")
+_URL_OR_MAIL = re.compile(rf"{_URL.pattern}|mailto:[^\s<>\"]+")
 _RIGHT_TO_LEFT = frozenset(
     ("ar", "arc", "ckb", "dv", "fa", "he", "ks", "ps", "sd", "ug", "ur", "yi")
 )
@@ -28,6 +30,45 @@ class RuleUse(NamedTuple):
     """A rule that deck.toml names, and where."""
 
     name: str
+    span: Span | None
+
+
+class Words(NamedTuple):
+    """The few words that cards bear besides their notes; an empty one was not given."""
+
+    hint: str = ""
+    accept: str = ""
+    source: str = ""
+    mistake: str = ""
+
+
+class Limit(NamedTuple):
+    """How much of something is too much: more than `warning`, and worse, more than `error`."""
+
+    warning: int
+    error: int = 0
+    """0 for none."""
+
+
+class Limits(NamedTuple):
+    """How much a card may hold; the keys of `[check.limits]`, with `_` for `-`."""
+
+    answer_words: Limit = Limit(40)
+    front_words: Limit = Limit(30)
+    list_items: Limit = Limit(3, 5)
+    cloze_words: Limit = Limit(6, 12)
+    cloze_numbers: Limit = Limit(3)
+    reversed_words: Limit = Limit(8)
+
+
+LIMIT_KEYS = tuple(name.replace("_", "-") for name in Limits._fields)
+
+
+class TagLimits(NamedTuple):
+    """Limits for the notes with a tag, or with one below it; and where deck.toml has them."""
+
+    tag: str
+    limits: dict[str, Limit]
     span: Span | None
 
 
@@ -45,29 +86,30 @@ class Manifest(NamedTuple):
     license: str = ""
     homepage: str = ""
     repository: str = ""
+    mistakes: str = ""
+    """Where learners report mistakes; `{key}` in it stands for the note's Key."""
+    stylesheet: str = ""
+    """Path of the deck's own stylesheet, from the source folder."""
+    words: Words = Words()
     source_title: str = ""
     source_url: str = ""
+    claims: str = ""
+    """Path of the file of claims that notes cite."""
+    wording: str = ""
+    """Path of the file of words to avoid."""
     ignored: tuple[RuleUse, ...] = ()
     """Rules whose findings `[check]` silences in the whole deck."""
     selected: tuple[RuleUse, ...] = ()
     """Rules about style, off by default, that `[check]` turns into warnings."""
+    quality: bool = True
+    """Whether cards are judged."""
+    limits: Limits = Limits()
+    tag_limits: tuple[TagLimits, ...] = ()
 
     @property
     def direction(self) -> str:
         """Whether the deck's language runs `ltr` or `rtl`."""
         return "rtl" if self.language.split("-")[0].lower() in _RIGHT_TO_LEFT else "ltr"
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """The known word that is meant, when just one is near; else an empty string."""
-    near = get_close_matches(word, known, n=2)
-    return near[0] if len(near) == 1 else ""
-
-
-def suggestion(word: str, known: Iterable[str]) -> str:
-    """`did you mean …?` for the known word most like a word; else an empty string."""
-    near = get_close_matches(word, known, n=1)
-    return f"did you mean `{near[0]}`?" if near else ""
 
 
 _REQUIRED = ("format", "id", "name", "version")
@@ -80,78 +122,57 @@ _KEYS = (
     "license",
     "homepage",
     "repository",
+    "mistakes",
+    "stylesheet",
+    "words",
+    "claims",
+    "wording",
     "source",
     "check",
 )
-_CHECK_KEYS = ("ignore", "select")
+_CHECK_KEYS = ("ignore", "select", "quality", "limits")
 _SOURCE_KEYS = ("title", "url")
+_FAULTS = Faults(rules.MANIFEST_SYNTAX, rules.MANIFEST_KEY, rules.MANIFEST_VALUE)
 
 
 def read_manifest(source: Source, report: Callable[[Diagnostic], None]) -> Manifest | None:
-    """The manifest, or None where an error was reported that leaves none.
-
-    TOML's own parser gives no places for keys, so a key is looked for where it is assigned.
-    """
+    """The manifest, or None where an error was reported that leaves none."""
     return _Reader(source, report).read()
 
 
 class _Reader:
     def __init__(self, source: Source, report: Callable[[Diagnostic], None]) -> None:
-        self._source = source
-        self._report = report
-        self._failed = False
-
-    def _say(self, rule: Rule, message: str, span: Span | None, help: str = "") -> None:
-        self._failed = True
-        self._report(Diagnostic(rule, message, self._source, span, help))
+        self._toml = TomlFile(source, report, _FAULTS)
 
     def read(self) -> Manifest | None:
-        import tomllib
-
-        try:
-            table = tomllib.loads(self._source.text)
-        except tomllib.TOMLDecodeError as error:
-            self._syntax(str(error))
-            return None
-        except RecursionError:
-            self._say(rules.MANIFEST_SYNTAX, "the values are nested too deep", None)
+        toml = self._toml
+        table = toml.load()
+        if table is None:
             return None
         for key in table:
             if key not in _KEYS:
-                self._unknown(key, _KEYS, "")
+                toml.unknown(key, _KEYS)
         for key in _REQUIRED:
             if key not in table:
-                self._say(
-                    rules.MANIFEST_KEY, f"`{key}` is missing", None, f"add a line: {_example(key)}"
-                )
+                toml.missing(key, _example(key))
         if "format" in table and (type(table["format"]) is not int or table["format"] != FORMAT):
-            self._say(
+            toml.say(
                 rules.MANIFEST_VALUE,
                 f"format {table['format']!r} is not known: this crss-deck reads format {FORMAT}",
-                self._key("format"),
+                toml.key("format"),
                 f"write format = {FORMAT}, or install a newer crss-deck",
             )
-        about = table.get("source", {})
-        if not isinstance(about, dict):
-            self._value("source", "a table with title and url", '[source]\n  title = "…"')
-            about = {}
-        for key in about:
-            if key not in _SOURCE_KEYS:
-                self._unknown(key, _SOURCE_KEYS, "source.")
-        check = table.get("check", {})
-        if not isinstance(check, dict):
-            self._value("check", "a table with ignore and select", '[check]\n  ignore = ["…"]')
-            check = {}
-        for key in check:
-            if key not in _CHECK_KEYS:
-                self._unknown(key, _CHECK_KEYS, "check.")
+        about = self._table(table, "source", _SOURCE_KEYS, "title and url", 'title = "…"')
+        words = self._table(table, "words", Words._fields, "words for cards", 'hint = "…"')
+        check = self._table(table, "check", _CHECK_KEYS, "ignore and select", 'ignore = ["…"]')
         deck_id = self._text(table, "id")
         if "id" in table and (not KEY.fullmatch(deck_id) or len(deck_id) > MAX_KEY_LENGTH):
-            self._value(
+            toml.wrong(
                 "id",
                 f"lower-case words joined by hyphens, at most {MAX_KEY_LENGTH} characters",
-                f'id = "{_slug(deck_id) or "my-deck-k3v9qx"}"',
+                f'id = "{slug(deck_id) or "my-deck-k3v9qx"}"',
             )
+        limits, tag_limits = self._limits(check)
         manifest = Manifest(
             id=deck_id,
             name=self._name(table),
@@ -159,156 +180,135 @@ class _Reader:
                 table, "version", VERSION, "three numbers", f'"{_three(table.get("version"))}"'
             ),
             tag_root=self._matching(table, "tag_root", TAG, "a tag", '"MyDeck"') or deck_id,
-            language=self._matching(table, "language", _LANGUAGE, "a language tag", '"en-US"')
+            language=self._matching(table, "language", LANGUAGE, "a language tag", '"en-US"')
             or "en",
             description=self._text(table, "description"),
-            authors=self._authors(table),
+            authors=toml.texts(table, "authors", "a list of names", 'authors = ["A. Author"]'),
             license=self._text(table, "license"),
             homepage=self._matching(table, "homepage", _URL, "an https address", '"https://…"'),
             repository=self._matching(table, "repository", _URL, "an https address", '"https://…"'),
+            mistakes=self._matching(
+                table,
+                "mistakes",
+                _URL_OR_MAIL,
+                "an https address, or one that begins with mailto:",
+                '"mailto:me@example.org?subject={key}"',
+            ),
+            stylesheet=self._text(table, "stylesheet"),
+            words=Words(*(self._text(words, name) for name in Words._fields)),
             source_title=self._text(about, "title"),
             source_url=self._matching(about, "url", _URL, "an https address", '"https://…"'),
+            claims=self._text(table, "claims"),
+            wording=self._text(table, "wording"),
             ignored=self._rules(check, "ignore"),
             selected=self._rules(check, "select"),
+            quality=toml.flag(check, "quality", True, toml.section("check")),
+            limits=limits,
+            tag_limits=tag_limits,
         )
-        return None if self._failed else manifest
-
-    # -- places
-
-    def _key(self, key: str) -> Span | None:
-        match = re.search(rf"^[ \t]*[\"']?({re.escape(key)})[\"']?[ \t]*=", self._source.text, re.M)
-        if match is None:
-            match = re.search(rf"^[ \t]*\[+\s*({re.escape(key)})\s*\]", self._source.text, re.M)
-        return self._source.span(match.start(1), match.end(1)) if match else None
-
-    def _value_span(self, key: str) -> Span | None:
-        span = self._key(key)
-        if span is None:
-            return None
-        text = self._source.text
-        equals = text.find("=", span.end)
-        line_end = text.find("\n", span.end)
-        line_end = len(text) if line_end < 0 else line_end
-        if not span.end <= equals < line_end:
-            return span
-        value = re.compile(r"[ \t]*(\"[^\"\n]*\"|'[^'\n]*'|[^#\n]*[^#\s])").match(text, equals + 1)
-        return self._source.span(value.start(1), value.end(1)) if value else span
-
-    def _syntax(self, message: str) -> None:
-        match = re.search(r"\(at line (\d+), column (\d+)\)", message)
-        text = message.split(" (at ")[0]
-        end = len(self._source.text.rstrip())
-        offset = end
-        if match:
-            line, column = int(match.group(1)), int(match.group(2))
-            offset = self._source.line_starts[line - 1] + column - 1
-        offset = max(0, min(offset, end))
-        span = self._source.span(offset, min(offset + 1, max(offset, end)))
-        shown = self._source.line(self._source.location(offset).line)
-        if any(char in shown for char in "“”„‘’"):
-            text = "curly quotes are no quotes"
-        elif "illegal character" in text.lower() and "\\n" in text:
-            text = "the closing quote is missing"
-        self._say(
-            rules.MANIFEST_SYNTAX,
-            f"this is not TOML: {text[:1].lower()}{text[1:]}",
-            span,
-            'a line of deck.toml reads key = "value", with straight quotes',
-        )
+        return None if toml.failed else manifest
 
     # -- values
 
-    def _unknown(self, key: str, known: tuple[str, ...], prefix: str) -> None:
-        span, near = self._key(key), nearest(key, known)
-        self._failed = True
-        self._report(
-            Diagnostic(
-                rules.MANIFEST_KEY,
-                f"`{prefix}{key}` is no key of deck.toml",
-                self._source,
-                span,
-                suggestion(key, known) or "known are " + ", ".join(prefix + each for each in known),
-                fix=Edit(span, near) if span and near and not self._key(near) else None,
-            )
-        )
-
-    def _value(self, key: str, wanted: str, example: str) -> None:
-        self._say(
-            rules.MANIFEST_VALUE,
-            f"`{key}` must be {wanted}",
-            self._value_span(key),
-            f"write {example}",
-        )
+    def _table(
+        self, table: dict[str, Any], key: str, known: tuple[str, ...], named: str, example: str
+    ) -> dict[str, Any]:
+        """A table of the file, without surprises."""
+        value = table.get(key, {})
+        if not isinstance(value, dict):
+            self._toml.wrong(key, f"a table with {named}", f"[{key}]\n  {example}")
+            return {}
+        for each in value:
+            if each not in known:
+                self._toml.unknown(each, known, f"{key}.")
+        return value
 
     def _text(self, table: dict[str, Any], key: str) -> str:
-        value = table.get(key, "")
-        if not isinstance(value, str):
-            span = self._value_span(key)
-            number = span is not None and type(value) in (int, float)
-            written = span.text if span and number else "…"  # 1.10 is not 1.1
-            self._value(key, "text between quotes", f'{key} = "{written}"')
-            return ""
-        if any(ord(char) < 32 or 127 <= ord(char) < 160 for char in value):
-            self._value(key, "one line without control characters", f'{key} = "…"')
-            return ""
-        if key in table and not value.strip():
-            self._value(key, "more than blanks", _example(key))
-        return unicodedata.normalize("NFC", value.strip())
+        return self._toml.text(table, key, _example(key))
 
     def _matching(
         self, table: dict[str, Any], key: str, pattern: re.Pattern[str], wanted: str, example: str
     ) -> str:
         value = self._text(table, key)
         if value and not pattern.fullmatch(value):
-            self._value(key, wanted, f"{key} = {example}")
+            self._toml.wrong(key, wanted, f"{key} = {example}")
         return value
 
     def _rules(self, table: dict[str, Any], key: str) -> tuple[RuleUse, ...]:
-        """The names of rules: errors cannot be ignored, and only infos need be selected."""
+        """The names of rules: errors of form cannot be ignored, and only infos need be selected."""
         value = table.get(key, [])
         if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-            self._value(key, "a list of rules", f'{key} = ["rule-name"]')
+            self._toml.wrong(key, "a list of rules", f'{key} = ["rule-name"]')
             return ()
         found = []
         for name in value:
-            use = RuleUse(name, self._quoted(key, name))
+            use = RuleUse(name, self._toml.quoted(key, name))
             rule = rules.RULES.get(name)
-            severity = rule.severity if rule else None
             if rule is None:
                 message, help = f"there is no rule `{name}`", suggestion(name, rules.RULES)
-            elif key == "ignore" and severity is Severity.ERROR:
+            elif key == "ignore" and not rule.allowable:
                 message, help = f"`{name}` is an error and cannot be ignored", "mend what it finds"
-            elif key == "select" and severity is not Severity.INFO:
+            elif key == "select" and rule.severity is not Severity.INFO:
                 message, help = f"`{name}` is on already", "leave it out"
             else:
                 found.append(use)
                 continue
-            self._say(rules.MANIFEST_VALUE, message, use.span, help or "see crss-deck explain")
+            self._toml.say(rules.MANIFEST_VALUE, message, use.span, help or "see crss-deck explain")
         return tuple(found)
 
-    def _quoted(self, key: str, word: str) -> Span | None:
-        """The place of a quoted word behind a key."""
-        span = self._key(key)
-        if span is None:
-            return None
-        at = re.compile(rf"[\"']{re.escape(word)}[\"']").search(self._source.text, span.end)
-        return self._source.span(at.start() + 1, at.end() - 1) if at else span
+    def _limits(self, check: dict[str, Any]) -> tuple[Limits, tuple[TagLimits, ...]]:
+        """The limits for all cards, and those for cards with a tag."""
+        value = check.get("limits", {})
+        if not isinstance(value, dict):
+            self._toml.wrong("limits", "a table", "[check.limits]\n  answer-words = 20")
+            return Limits(), ()
+        by_tag = []
+        for tag, table in value.items():
+            if not isinstance(table, dict):
+                continue
+            headers = (f'check.limits."{tag}"', f"check.limits.'{tag}'", f"check.limits.{tag}")
+            header = next(filter(self._toml.section, headers), "")
+            span = self._toml.key(header) if header else None
+            if not TAG.fullmatch(tag):
+                message = f"limits are given for `{tag}`, which is no tag"
+                help = 'write a tag between quotes: [check.limits."kind::scenario"]'
+                self._toml.say(rules.MANIFEST_VALUE, message, span, help)
+                continue
+            section = self._toml.section(header) if header else None
+            by_tag.append(
+                TagLimits(tag, self._limits_in(table, f"check.limits.{tag}.", section), span)
+            )
+        own = {key: each for key, each in value.items() if not isinstance(each, dict)}
+        section = self._toml.section("check.limits")
+        return Limits(**self._limits_in(own, "check.limits.", section)), tuple(by_tag)
+
+    def _limits_in(
+        self, table: dict[str, Any], prefix: str, section: tuple[int, int] | None
+    ) -> dict[str, Limit]:
+        found = {}
+        for key, value in table.items():
+            if key not in LIMIT_KEYS:
+                self._toml.unknown(key, LIMIT_KEYS, prefix, section)
+                continue
+            numbers = value if isinstance(value, list) else [value]
+            good = all(type(each) is int and each > 0 for each in numbers)
+            if good and (len(numbers) == 1 or (len(numbers) == 2 and numbers[0] < numbers[1])):
+                found[key.replace("-", "_")] = Limit(*numbers)
+            else:
+                self._toml.wrong(
+                    key,
+                    "a whole number from 1, or two: for a warning and, higher, for an error",
+                    f"{key} = 20, or {key} = [20, 40]",
+                    section,
+                )
+        return found
 
     def _name(self, table: dict[str, Any]) -> str:
         """Anki joins parts with `::` and makes "blank" of an empty one."""
         name = self._text(table, "name")
         if name and (problem := deck_name_problem(name)):
-            self._value("name", problem, _example("name"))
+            self._toml.wrong("name", problem, _example("name"))
         return name
-
-    def _authors(self, table: dict[str, Any]) -> tuple[str, ...]:
-        value = table.get("authors", [])
-        if not isinstance(value, list) or not all(
-            isinstance(each, str) and each.strip() and each.isprintable() for each in value
-        ):
-            self._value("authors", "a list of names", 'authors = ["A. Author"]')
-            return ()
-        return tuple(value)
 
 
 _VERSION_LINE = re.compile(r"""^version[ \t]*=[ \t]*["']([^"'\n]+)["']""", re.MULTILINE)
@@ -318,6 +318,11 @@ def version_span(source: Source) -> Span | None:
     """The place of the version in deck.toml, without its quotes."""
     match = _VERSION_LINE.search(source.text)
     return source.span(match.start(1), match.end(1)) if match else None
+
+
+def value_span(source: Source, key: str) -> Span | None:
+    """The place of the value of a key of deck.toml."""
+    return TomlFile(source, lambda _: None, _FAULTS).value(key)
 
 
 def deck_name_problem(name: str) -> str:
@@ -339,8 +344,10 @@ def _three(version: object) -> str:
     return ".".join(str(int(number[:6])) for number in padded[:3])
 
 
-def _slug(text: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:MAX_KEY_LENGTH].strip("-")
+def slug(text: str) -> str:
+    """A text as a key, letters without their accents; empty if nothing of it is left."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:MAX_KEY_LENGTH].strip("-")
 
 
 def _example(key: str) -> str:
@@ -350,5 +357,7 @@ def _example(key: str) -> str:
         "name": 'name = "My Deck"',
         "version": 'version = "1.0.0"',
         "description": 'description = "description.md"',
+        "claims": 'claims = "claims.toml"',
+        "wording": 'wording = "wording.toml"',
     }
     return examples.get(key, f'{key} = "…"')

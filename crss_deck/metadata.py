@@ -9,9 +9,9 @@ from typing import NamedTuple
 from crss_deck import diagnostics as rules
 from crss_deck.diagnostics import Diagnostic, Edit, Related, Rule
 from crss_deck.inlines import METADATA_KEYS
-from crss_deck.manifest import nearest, suggestion
 from crss_deck.markdown import Metadata
 from crss_deck.source import Span
+from crss_deck.toml import nearest, suggestion
 
 FLAGS = ("reversed",)
 _ENTRY = re.compile(r"(?P<key>[^\s:]+)(?:(?P<colon>[ \t]*:)[ \t]*(?P<value>.*))?", re.DOTALL)

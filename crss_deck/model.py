@@ -97,3 +97,5 @@ class Deck(NamedTuple):
     description: Source | None
     media: dict[tuple[str, str], MediaFile]
     """By (path of the notes file, address as markdown-it gives it)."""
+    stylesheet: str = ""
+    """The deck's own rules, which follow ours."""

@@ -6,12 +6,14 @@ learners have, so new needs are met by the spare fields and by templates.
 
 from __future__ import annotations
 
+import html
+import re
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 from crss_deck.identity import note_type_id
-from crss_deck.manifest import Manifest
+from crss_deck.manifest import Manifest, Words
 
 BASIC, CLOZE = "basic", "cloze"
 
@@ -85,19 +87,29 @@ FORWARD, REVERSE = 0, 1
 """Ordinals of the cards of a basic note."""
 
 _FOLDER = Path(__file__).parent / "templates"
+_PART = re.compile(r"@([a-z]+\.html)@")
+_VALUE = re.compile(r"@([A-Z]+)@")
 
 
 @cache
 def _read(name: str) -> str:
-    return (_FOLDER / name).read_text(encoding="utf-8").strip()
+    """A file of the templates, with the parts that it shares with others."""
+    text = (_FOLDER / name).read_text(encoding="utf-8").strip()
+    return _PART.sub(lambda part: _read(part[1]), text)
 
 
-def note_types(manifest: Manifest, modified: int) -> tuple[NoteType, NoteType]:
-    """The basic and the cloze note type of a deck, named after it."""
+def note_types(
+    manifest: Manifest, modified: int, stylesheet: str = ""
+) -> tuple[NoteType, NoteType]:
+    """The basic and the cloze note type of a deck, named after it.
+
+    `stylesheet` holds the deck's own rules, which follow ours.
+    """
     stem = manifest.name.replace("::", " ")
+    values = _values(manifest)
 
-    def fill(text: str) -> str:
-        return text.replace("@LANG@", manifest.language).replace("@DIR@", manifest.direction)
+    def side(name: str) -> str:
+        return _VALUE.sub(lambda value: values[value[1]], _read(name))
 
     def build(
         kind: str, fields: tuple[Field, ...], templates: tuple[tuple[str, int], ...]
@@ -109,14 +121,11 @@ def note_types(manifest: Manifest, modified: int) -> tuple[NoteType, NoteType]:
             fields=fields,
             templates=tuple(
                 Template(
-                    name,
-                    id,
-                    fill(_read(f"{name.lower()}.front.html")),
-                    fill(_read(f"{name.lower()}.back.html")),
+                    name, id, side(f"{name.lower()}.front.html"), side(f"{name.lower()}.back.html")
                 )
                 for name, id in templates
             ),
-            css=fill(_read("style.css")),
+            css="\n".join(filter(None, (_read("style.css"), stylesheet.strip()))),
             modified=modified,
         )
 
@@ -124,3 +133,45 @@ def note_types(manifest: Manifest, modified: int) -> tuple[NoteType, NoteType]:
         build(BASIC, BASIC_FIELDS, _BASIC_TEMPLATES),
         build(CLOZE, CLOZE_FIELDS, _CLOZE_TEMPLATES),
     )
+
+
+# ------------------------------------------------------------------ what a deck puts into templates
+
+ENGLISH = Words("Hint", "Also right:", "Source:", "Report a mistake")
+"""The words of cards whose deck.toml gives none."""
+
+_FORGES = (
+    (re.compile(r"https?://(?:github\.com|codeberg\.org)/[^/]+/[^/]+"), "/issues/new?title={key}"),
+    (re.compile(r"https?://gitlab\.com/.+/.+"), "/-/issues/new?issue%5Btitle%5D={key}"),
+)
+"""Where a new issue is written, by the address of a repository."""
+
+
+def mistakes_address(manifest: Manifest) -> str:
+    """Where learners report a mistake, with `{key}` for the note's Key; empty if nobody says."""
+    if manifest.mistakes:
+        return manifest.mistakes
+    repository = manifest.repository.rstrip("/").removesuffix(".git")
+    return next((repository + new for forge, new in _FORGES if forge.fullmatch(repository)), "")
+
+
+def _sealed(text: str) -> str:
+    """Text of the author's that means nothing to HTML, to Anki's templates and to MathJax."""
+    return re.sub(r"[{}\[\\]", lambda char: f"&#{ord(char[0])};", html.escape(text))
+
+
+def _values(manifest: Manifest) -> dict[str, str]:
+    """What stands for the names between `@` in templates."""
+    words = {}
+    # English in a deck of another language says so, to screen readers and to the text beside it.
+    foreign = "" if re.match("en\\b", manifest.language, re.IGNORECASE) else ' lang="en" dir="ltr"'
+    for name, own, english in zip(Words._fields, manifest.words, ENGLISH, strict=True):
+        label = f'<span class="label"{"" if own else foreign}>{_sealed(own or english)}</span>'
+        words[name.upper()] = label
+    address = mistakes_address(manifest)
+    if address:
+        href = "{{Key}}".join(map(_sealed, address.split("{key}")))
+        words["MISTAKE"] = f'<a class="mistake" href="{href}">{words["MISTAKE"]}</a>'
+    else:
+        words["MISTAKE"] = ""
+    return {"LANG": manifest.language, "DIR": manifest.direction, **words}

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from crss_deck import diagnostics as rules
 from crss_deck import labels
-from crss_deck.diagnostics import RULES, Diagnostic, Edit, Related, Rule, Severity
+from crss_deck.diagnostics import RULES, Diagnostic, Edit, Related, Rule
 from crss_deck.frontmatter import FrontMatter, Word, misplaced_front_matter, read_front_matter
 from crss_deck.inlines import INLINE_TAGS, MAX_CLOZE_NUMBER, ClozeDeletion
-from crss_deck.manifest import KEY, MAX_KEY_LENGTH, TAG, suggestion
+from crss_deck.manifest import CLAIM, KEY, MAX_KEY_LENGTH, TAG
 from crss_deck.markdown import (
     Block,
     Break,
@@ -26,6 +26,7 @@ from crss_deck.markdown import (
 from crss_deck.metadata import Entry, read_metadata
 from crss_deck.model import Allow, BasicNote, ClozeNote, Common, Note
 from crss_deck.source import Source, Span
+from crss_deck.toml import suggestion
 
 MAX_TAG_LENGTH = 100
 MAX_FIELD_LENGTH = 100_000
@@ -33,7 +34,6 @@ MAX_FIELD_LENGTH = 100_000
 _OPENING = (labels.QUESTION, labels.CLOZE)
 _BACK = (labels.HINT, labels.EXTRA, labels.ACCEPT, labels.SOURCE)
 _JOINED_ENTRY = re.compile(r"[\s,]+((?:id|was|tags|claims|allow|reversed|type-in)\b:?)")
-_CLAIM = re.compile(r"[A-Za-z0-9]+(?:[-._][A-Za-z0-9]+)*")
 _ALLOW = re.compile(r"[a-z-]+\s*\(([^)]*)\)")
 
 Report = Callable[[Diagnostic], None]
@@ -52,7 +52,9 @@ class NotesFile(NamedTuple):
     notes: list[Note]
     tags: list[TagUse]
     key_spans: list[tuple[str, Span]]
-    """Every name a note claims, `id` and `was`, with its place."""
+    """Every name a note takes, `id` and `was`, with its place."""
+    claims: list[Word]
+    """Every claim that a note cites."""
 
 
 def parse_notes(source: Source, report: Report) -> NotesFile:
@@ -68,7 +70,7 @@ def parse_notes(source: Source, report: Report) -> NotesFile:
     for piece in document.pieces:
         parser.take(piece)
     parser.end_note("the end of the file")
-    return NotesFile(parser.notes, parser.tags, parser.key_spans)
+    return NotesFile(parser.notes, parser.tags, parser.key_spans, parser.claims)
 
 
 class _Draft:
@@ -101,6 +103,7 @@ class _Parser:
         self.notes: list[Note] = []
         self.tags: list[TagUse] = []
         self.key_spans: list[tuple[str, Span]] = []
+        self.claims: list[Word] = []
         self._file_tags = self._checked_tags(front_matter.tags)
 
     def _say(self, rule: Rule, message: str, span: Span, help: str = "", *also: Related) -> None:
@@ -447,8 +450,9 @@ class _Parser:
     def _claims(self, entry: Entry) -> tuple[str, ...]:
         claims = []
         for word in _words(entry):
-            if _CLAIM.fullmatch(word.text):
+            if CLAIM.fullmatch(word.text):
                 claims.append(word.text)
+                self.claims.append(word)
             else:
                 self._say(
                     rules.INVALID_CLAIM,
@@ -466,7 +470,7 @@ class _Parser:
         if rule is None:
             message = f"there is no rule `{name or value}`"
             help = suggestion(name, RULES) or "`crss-deck explain` lists all"
-        elif rule.severity is Severity.ERROR:
+        elif not rule.allowable:
             message, help = f"`{name}` is an error and cannot be allowed", "mend what it finds"
         elif not reason:
             message, help = "an allow gives a reason", f"write allow: {name} (the reason)"

@@ -558,7 +558,7 @@ def _notices(history: History, push: frozenset[str]) -> Iterator[str]:
             " (--rerender pushes them, at the price of the learners' own tags on them)"
         )
     changed = history.with_status(Status.CHANGED)
-    if len(changed) * 5 > len(history.states):
+    if len(changed) > 1 and len(changed) * 5 > len(history.states):
         yield f"{len(changed)} of {len(history.states)} notes changed, {_what_they_share(history)}"
     cards = [
         state.key

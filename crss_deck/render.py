@@ -16,7 +16,7 @@ MAX_DUE = 999_999
 
 def render_deck(deck: Deck, modified: int) -> Package:
     """Render a checked deck; every note and note type is dated `modified`, in seconds."""
-    basic, cloze = note_types(deck.manifest, modified)
+    basic, cloze = note_types(deck.manifest, modified, deck.stylesheet)
     step = max(1, min(DUE_STEP, MAX_DUE // max(1, len(deck.notes))))
     names = {key: media.name for key, media in deck.media.items()}
     notes = [

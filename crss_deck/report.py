@@ -233,3 +233,10 @@ def columns(text: str) -> int:
         else 1
         for char in text
     )
+
+
+def os_reason(error: OSError) -> str:
+    """Why a file could not be read or written, in a line."""
+    if error.strerror is None:
+        return str(error)
+    return f"{error.filename}: {error.strerror}" if error.filename else error.strerror

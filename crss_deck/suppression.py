@@ -6,32 +6,36 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 
 from crss_deck import diagnostics as rules
-from crss_deck.diagnostics import Diagnostic, Severity
+from crss_deck.diagnostics import RULES, Diagnostic, Severity
 from crss_deck.manifest import Manifest
-from crss_deck.model import Common
+from crss_deck.model import Common, Note
 from crss_deck.source import Source
 
 
 def suppress(
     found: Iterable[Diagnostic],
-    notes: Iterable[Common],
+    notes: Iterable[Note],
+    judged: Iterable[Note],
     manifest: Manifest | None,
     manifest_source: Source | None,
 ) -> list[Diagnostic]:
-    """Leave out what a note allows or deck.toml ignores; rules selected there become warnings."""
+    """Leave out what a note allows or deck.toml ignores; rules selected there become warnings.
+
+    `judged` are the notes whose cards were judged: in the others, no judgment was there to allow.
+    """
     ignored = {use.name for use in manifest.ignored} if manifest else set()
     selected = {use.name for use in manifest.selected} if manifest else set()
-    allowing = _Allowing(notes)
+    allowing = _Allowing(notes, judged if manifest and manifest.quality else ())
     used: set[str] = set()
     kept = []
     for diagnostic in found:
         rule = diagnostic.rule
-        if rule.severity is Severity.ERROR:
+        if not rule.allowable:
             kept.append(diagnostic)
         elif not allowing.silences(diagnostic):
             if rule.name in ignored:
                 used.add(rule.name)
-            elif rule.name in selected:
+            elif rule.name in selected and rule.severity is Severity.INFO:
                 rule = rule._replace(severity=Severity.WARNING)
                 kept.append(diagnostic._replace(rule=rule))
             else:
@@ -47,7 +51,7 @@ def suppress(
                 "remove it from the list",
             )
             for use in manifest.ignored
-            if use.name not in used
+            if use.name not in used and (manifest.quality or not RULES[use.name].judgment)
         ]
     return kept
 
@@ -88,15 +92,35 @@ def without_echoes(found: Iterable[Diagnostic]) -> list[Diagnostic]:
     return kept
 
 
+def sound_notes(notes: Iterable[Note], found: Iterable[Diagnostic]) -> list[Note]:
+    """The notes in which no error was found."""
+    faults: dict[int, list[int]] = {}
+    for diagnostic in found:
+        if diagnostic.rule.severity is Severity.ERROR and diagnostic.span:
+            faults.setdefault(id(diagnostic.source), []).append(diagnostic.span.start)
+    for starts in faults.values():
+        starts.sort()
+    sound = []
+    for note in notes:
+        span = note.common.span
+        starts = faults.get(id(span.source), [])
+        first = bisect_left(starts, span.start)
+        if first == len(starts) or starts[first] > span.end:
+            sound.append(note)
+    return sound
+
+
 _REFERENCES = (rules.MISSING_MEDIA, rules.FOREIGN_SYNTAX, rules.BROKEN_LINK)
 
 
 class _Allowing:
     """The notes that allow something, by place."""
 
-    def __init__(self, notes: Iterable[Common]) -> None:
+    def __init__(self, notes: Iterable[Note], judged: Iterable[Note]) -> None:
+        self._judged = {id(note.common) for note in judged}
         self._by_source: dict[int, list[Common]] = {}
-        for common in notes:
+        for note in notes:
+            common = note.common
             if common.allows:
                 self._by_source.setdefault(id(common.span.source), []).append(common)
         for commons in self._by_source.values():
@@ -132,4 +156,5 @@ class _Allowing:
             for common in commons
             for allow in common.allows
             if (allow.span.source.path, allow.span.start, allow.rule) not in self._used
+            and (id(common) in self._judged or not RULES[allow.rule].judgment)
         ]

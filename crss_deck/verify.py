@@ -18,7 +18,7 @@ from typing import NamedTuple
 from crss_deck import __version__
 from crss_deck.apkg import PackageError, read_apkg
 from crss_deck.difference import compare
-from crss_deck.hazards import HAZARDS, REMARKS, Problem
+from crss_deck.hazards import ALLOWED, HAZARDS, REMARKS, Problem
 from crss_deck.learner import (
     AnkiCollection,
     CrashError,
@@ -28,7 +28,7 @@ from crss_deck.learner import (
     anki_version,
     date_of,
 )
-from crss_deck.lock import read_lock
+from crss_deck.lock import Release, read_lock
 from crss_deck.package import Package, RenderedNote
 from crss_deck.report import count_of, printable
 from crss_deck.source import Source
@@ -122,8 +122,9 @@ def verify_package(
 
     With `upgrade_from`, a learner imports those packages in that order, studies and changes things
     after each, and then gets the package in question; what happens then is judged, and compared
-    with what a new learner sees. `allow` names hazards that are known and accepted. `clock` is the
-    present in seconds since 1970, by default now. `progress` is told each step.
+    with what a new learner sees. `allow` names hazards that are known and accepted; so are those
+    that a release since the first of those packages was made with, says the package's deck.lock.
+    `clock` is the present in seconds since 1970, by default now. `progress` is told each step.
     Raises VerifyError if Anki is missing or a file is no package that can be read, and OSError if
     it cannot be opened.
     """
@@ -146,7 +147,7 @@ def verify_package(
         run.found.append(Problem("import-failed", f"Anki refuses {error.file}: {error}"))
     except CrashError as error:
         run.found.append(Problem("anki-crashed", f"Anki says: {error}"))
-    harmless = REMARKS | set(allow)
+    harmless = REMARKS | set(allow) | _allowed_since(packages[0], packages[-1])
     return Verification(
         anki=version,
         file=paths[-1].name,
@@ -267,7 +268,7 @@ class _Run:
                 former=former,
                 earlier=self._paths[-2].name,
                 newest=newest,
-                releases=frozenset(_releases(package)),
+                releases=frozenset(release.date for release in _releases(package)),
                 fresh=self._fresh,
                 difference=difference,
                 changed=frozenset(changed),
@@ -288,10 +289,19 @@ class _Run:
         self.found += [problem for check in UPGRADE_CHECKS for problem in check(upgrade)]
 
 
-def _releases(package: Package) -> Iterator[int]:
+def _releases(package: Package) -> tuple[Release, ...]:
+    """All releases, if the package brings its deck.lock along."""
     lock = read_lock(Source("deck.lock", package.lock), lambda _: None) if package.lock else None
-    if lock is not None:
-        yield from (release.date for release in lock.releases)
+    return lock.releases if lock is not None else ()
+
+
+def _allowed_since(old: Package, new: Package) -> set[str]:
+    """What releases after that of a package could cost learners, and were made all the same."""
+    known = {release.version for release in _releases(old)}
+    if not known:
+        return set()
+    later = [release for release in _releases(new) if release.version not in known]
+    return {ALLOWED[kind] for release in later for kind in release.allow if kind in ALLOWED}
 
 
 def _import_of(path: Path, package: Package, log: Log) -> Import:

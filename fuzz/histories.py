@@ -5,7 +5,8 @@
 An author edits, reflows, renames, retires and brings back notes, meets newer tools, makes hotfixes
 beside main and merges them; a few learners import some of the releases, study, edit, tag, suspend.
 In the end all import the newest release. The model is the design of releases: which notes each
-release has to date, which notes each import has to touch, and what every learner sees at last.
+release has to date, which notes each import has to touch, and what every learner sees at last. (Up
+to Anki 24.11, a note that an import has updated misses what had been released before that import.)
 A history that breaks is told by its seed; `--histories 1 --seed` with that number plays it again.
 """
 
@@ -30,7 +31,7 @@ import anki.collection  # must be the first module of Anki to be imported
 from anki.cards import CardId
 from anki.decks import DeckId
 from anki.notes import Note, NoteId
-from anki_helper import import_package, new_collection
+from anki_helper import DATES_UPDATES_ITSELF, import_package, new_collection
 from deck_helper import PEER_PNG
 from release_helper import tools, union
 
@@ -534,6 +535,8 @@ class Learner:
         self.collection = collection
         self.touched: dict[str, int] = {}
         """When the learner last touched a note, by GUID."""
+        self.stamped: dict[str, tuple[int, int]] = {}
+        """From which date to which a note misses its changes, as Anki dated it itself."""
         self.has: set[str] = set()
         self.done: Counter[str] = Counter()
 
@@ -565,7 +568,7 @@ class Learner:
         )
         return {row[0]: tuple(row[1:]) for row in rows}
 
-    def take(self, release: Released) -> None:
+    def take(self, release: Released, now: int) -> None:
         """Import a release as the dialog proposes it, and see what it did."""
         before, cards = self.notes(), self.cards()
         history = self.rows("SELECT * FROM revlog ORDER BY id")
@@ -586,7 +589,12 @@ class Learner:
         sure(after.keys() == before.keys() | new, "notes came or went")
         for guid, row in after.items():
             if guid in new | updated:
-                sure(row.modified == dates[guid], "another date than the release's")
+                if guid in updated and DATES_UPDATES_ITSELF:
+                    sure(row.modified > now, "another date than that of the import")
+                    self.date(row.id, now)
+                    self.stamped[guid] = dates[guid], now
+                else:
+                    sure(row.modified == dates[guid], "another date than the release's")
                 sure(row.fields == release.fields[guid], "other fields than the release's")
                 sure(set(row.tags) == set(release.tags[guid]), "other tags than the release's")
             else:
@@ -646,11 +654,17 @@ class Learner:
     def touch(self, note: Note, now: int) -> None:
         """Store a note that the learner changed at a moment of the history."""
         self.collection.update_note(note)
-        # Anki dates the change by this machine's clock, which is years later than any release here:
-        # no release would ever arrive again. In the history it was done between two releases.
-        assert self.collection.db is not None
-        self.collection.db.execute("UPDATE notes SET mod = ? WHERE id = ?", now, note.id)
+        self.date(note.id, now)
         self.touched[note.guid] = now
+
+    def date(self, note: NoteId, now: int) -> None:
+        """Have a note changed at a moment of the history.
+
+        Anki dates a change by this machine's clock, which is years later than any release here: no
+        release would ever arrive again. In the history it was done between two releases.
+        """
+        assert self.collection.db is not None
+        self.collection.db.execute("UPDATE notes SET mod = ? WHERE id = ?", now, note)
 
     def judge(self, newest: Released) -> None:
         """See that the learner has all that the newest release says."""
@@ -659,7 +673,8 @@ class Learner:
         sure(notes.keys() == self.has, "notes were lost or doubled")
         media = Path(self.collection.media.dir())
         for guid, date in newest.dates.items():
-            if self.touched.get(guid, 0) >= date:
+            missed_from, missed_to = self.stamped.get(guid, (date, date))
+            if self.touched.get(guid, 0) >= date or missed_from < date <= missed_to:
                 continue
             shown, wanted = notes[guid], newest.fields[guid]
             own = self.touched.get(guid, 0) >= shown.modified
@@ -703,7 +718,7 @@ def history(seed: int, steps: int = STEPS, learners: int = 3) -> Counter[str]:
                 for _ in range(rng.choice((0, 0, 1, 2))):
                     author.now += rng.randint(1, 20_000)
                     if rng.random() < 0.5:
-                        learner.take(chosen(rng, author.releases))
+                        learner.take(chosen(rng, author.releases), author.now)
                         author.done["import"] += 1
                     else:
                         learner.act(author.now)
@@ -712,9 +727,10 @@ def history(seed: int, steps: int = STEPS, learners: int = 3) -> Counter[str]:
         author.release(author.main)
         newest = author.newest()
         for learner in people:
+            author.now += 20_000
             if rng.random() < 0.3:
-                learner.act(author.now + rng.randint(1, 20_000))
-            learner.take(newest)
+                learner.act(author.now - rng.randint(0, 19_999))
+            learner.take(newest, author.now)
             learner.judge(newest)
             author.done += learner.done
         return author.done

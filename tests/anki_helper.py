@@ -1,4 +1,7 @@
-"""The real Anki: import a package into a new collection, and read its cards as a person does."""
+"""The real Anki: import a package into a new collection, and read its cards as a person does.
+
+Works in every version of Anki from 2.1.65 on; `needs_options` and the like say why a test does not.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +10,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any, cast
 
 import anki.collection  # must be the first module of Anki to be imported
 import anki.lang
-from anki.collection import (
-    Collection,
-    ImportAnkiPackageOptions,
-    ImportAnkiPackageRequest,
-    ImportLogWithChanges,
-)
+import pytest
+from anki.buildinfo import version
+from anki.collection import Collection, ImportLogWithChanges
 
-__all__ = ["ImportLogWithChanges", "import_package", "new_collection", "visible_text"]
+VERSION = tuple(map(int, re.findall(r"\d+", version)))
+"""The version of Anki, as (25, 9, 2)."""
+HAS_OPTIONS = VERSION >= (23, 10)
+"""Whether an import can be told how to update, as by *Always*."""
+DATES_UPDATES_ITSELF = VERSION < (25, 2)
+"""Whether a note that an import updates gets the moment of the import as its date."""
+IF_NEWER, ALWAYS, NEVER = 0, 1, 2
+"""What the options `update_notes` and `update_notetypes` can be: what that was there is updated."""
+
+needs_options = pytest.mark.skipif(
+    not HAS_OPTIONS, reason="before Anki 23.10 an import has no options to choose from"
+)
 
 BLOCKS = re.compile(
     "blockquote|details|div|hr|li|ol|p|pre|summary|table|tbody|td|th|thead|tr|ul|h[1-6]"
@@ -32,20 +44,38 @@ def new_collection(folder: Path) -> Iterator[Collection]:
     """An empty collection in a folder, in English whatever the locale."""
     anki.lang.set_lang("en")
     collection = Collection(str(folder / "collection.anki2"))
+    if not collection.v3_scheduler():  # the default only since 23.10
+        collection.set_v3_scheduler(True)
     try:
         yield collection
     finally:
         collection.close()
 
 
-def import_package(collection: Collection, package: Path) -> ImportLogWithChanges:
-    """Import a package with the options that Anki's dialog shows at first."""
-    options: ImportAnkiPackageOptions = collection._backend.get_import_anki_package_presets()
-    log = collection.import_anki_package(
-        ImportAnkiPackageRequest(package_path=str(package), options=options)
-    )
+def import_package(collection: Collection, package: Path, **options: Any) -> ImportLogWithChanges:
+    """Import a package with the options that Anki's dialog shows at first, but for those given."""
+    if HAS_OPTIONS:
+        request = anki.collection.ImportAnkiPackageRequest(
+            package_path=str(package), options=collection._backend.get_import_anki_package_presets()
+        )
+        for name, value in options.items():
+            setattr(request.options, name, value)
+        log = collection.import_anki_package(request)
+    else:
+        assert not options
+        log = cast(Any, collection).import_anki_package(str(package))
     collection.models._clear_cache()
     return log
+
+
+def outcomes(log: ImportLogWithChanges) -> dict[str, int]:
+    """How many notes had each outcome, without those that none had."""
+    counts = {
+        field.name: len(getattr(log.log, field.name))
+        for field in log.log.DESCRIPTOR.fields
+        if field.name not in ("found_notes", "dupe_resolution")
+    }
+    return {name: count for name, count in counts.items() if count}
 
 
 def visible_text(page: str, within: str = "") -> str:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+from browser_helper import browser
 from hypothesis import HealthCheck, Phase, settings
+
+__all__ = ["browser"]
 
 settings.register_profile(
     "crss",
@@ -14,3 +18,5 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 settings.load_profile("crss")
+
+pytest.register_assert_rewrite("docs_helper")  # a page that is wrong shows what it should say

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -342,6 +344,8 @@ def test_little_is_imported_for_help(arguments: list[str], tmp_path: Path) -> No
         "sqlite3",
         "yaml",
         "pygments",
+        "latex2mathml",
+        "http",
     }
 
 
@@ -350,13 +354,15 @@ def test_little_is_imported_for_help(arguments: list[str], tmp_path: Path) -> No
 COLOR = "\x1b["
 
 
-def in_terminal(*arguments: str, cwd: Path, env: Mapping[str, str]) -> str:
-    """What the command prints when its output is a terminal."""
+def in_terminal(
+    *arguments: str, cwd: Path, env: Mapping[str, str], command: list[str] | None = None
+) -> str:
+    """What the command, or another one, prints when its output is a terminal."""
     import pty
 
     controller, terminal = pty.openpty()
     with subprocess.Popen(
-        crss_deck_command(*arguments),
+        [*command, *arguments] if command else crss_deck_command(*arguments),
         cwd=cwd,
         env=env,
         stdin=terminal,
@@ -421,6 +427,217 @@ def test_colours_off_a_terminal(
     shown = done.stdout if command == "check" else done.stderr
     assert (COLOR in shown) == colored
     assert re.sub(r"\x1b\[[0-9;]*m", "", shown).startswith(FULL)
+
+
+# ------------------------------------------------------------------ long work
+
+_SLOW = """\
+import importlib, sys, time
+from crss_deck import cli, progress
+progress.AFTER = 0.05
+module, name = sys.argv.pop(1).split(".")
+owner = importlib.import_module("crss_deck." + module)
+real = getattr(owner, name)
+def slow(*arguments, **options):
+    time.sleep(0.4)
+    return real(*arguments, **options)
+setattr(owner, name, slow)
+cli.main()
+"""
+SLOW = [sys.executable, "-c", _SLOW]
+
+
+def on_screen(output: str) -> list[str]:
+    """The lines of a terminal: what is behind the last return of each is over the rest."""
+    return [line.rpartition("\r")[2] for line in output.rstrip("\n").split("\n")]
+
+
+@posix_only
+@pytest.mark.parametrize(
+    ("slow", "arguments", "doing", "left"),
+    [
+        ("compiler.compile_deck", ["check"], "checking source", ["2 notes, 3 cards, no faults"]),
+        (
+            "fix.compile_deck",
+            ["check", "--fix"],
+            "checking source",
+            ["2 notes, 3 cards, no faults"],
+        ),
+        ("build.compile_deck", ["build", "-q"], "", ["build/spec-deck-1.0.0+draft.apkg"]),
+        ("build.compile_deck", ["build"], "building source", None),
+        ("preview.compile_deck", ["preview"], "previewing source", None),
+        ("difference.compile_deck", ["diff", "source", "source"], "comparing source with", None),
+        ("release.compile_deck", ["release"], "comparing source with what was released", None),
+    ],
+)
+def test_long_work_says_so_on_a_terminal(
+    slow: str, arguments: list[str], doing: str, left: list[str] | None, tmp_path: Path
+) -> None:
+    """One line tells what is done and for how long; it is gone when the work is done."""
+    deck(tmp_path, GOOD)
+    shown = in_terminal(slow, *arguments, cwd=tmp_path, env=environment(TERM="xterm"), command=SLOW)
+    if doing:
+        assert re.search(rf"\r{doing}.* … 1 s +\r{doing}.* … 2 s", shown)
+    assert "…" not in "".join(on_screen(shown))
+    if left is not None:
+        assert on_screen(shown) == left
+
+
+@posix_only
+@pytest.mark.parametrize(
+    ("options", "variables"), [(["-q"], {"TERM": "xterm"}), ([], {"TERM": "dumb"})]
+)
+def test_long_work_may_be_silent(
+    options: list[str], variables: dict[str, str], tmp_path: Path
+) -> None:
+    """With -q, and on a terminal that cannot go back in its line."""
+    deck(tmp_path, GOOD)
+    env = environment(**variables)
+    shown = in_terminal(
+        "compiler.compile_deck", "check", *options, cwd=tmp_path, env=env, command=SLOW
+    )
+    assert "\r" not in shown
+    assert "checking" not in shown
+
+
+def test_long_work_is_silent_off_a_terminal(tmp_path: Path) -> None:
+    """A log gets the result alone."""
+    done = subprocess.run(
+        [*SLOW, "compiler.compile_deck", "check"],
+        cwd=deck(tmp_path, GOOD),
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("", "2 notes, 3 cards, no faults\n")
+
+
+@posix_only
+def test_long_work_that_is_interrupted_leaves_no_line(tmp_path: Path) -> None:
+    """Errors, too, stand on a clean line."""
+    deck(tmp_path, GOOD)
+    (tmp_path / "source" / "deck.toml").unlink()
+    shown = in_terminal(
+        "folder.read_deck", "check", cwd=tmp_path, env=environment(TERM="xterm"), command=SLOW
+    )
+    assert "checking source … 1 s" in shown
+    (line,) = on_screen(shown)
+    assert line.startswith("error: source: there is no deck.toml")
+
+
+# ------------------------------------------------------------------ other programs
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Path:
+    """A folder with stand-ins for what opens a file on Linux and macOS; they note it there."""
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for name in ("xdg-open", "open"):
+        text = (
+            f'#!/bin/sh\necho "$@" >"{programs}/part" && mv "{programs}/part" "{programs}/seen"\n'
+        )
+        (programs / name).write_text(text, encoding="utf-8")
+        (programs / name).chmod(0o755)
+    return programs
+
+
+def seen(programs: Path) -> str:
+    """What was opened; the command does not wait for it."""
+    for _ in range(500):
+        if (programs / "seen").exists():
+            return (programs / "seen").read_text(encoding="utf-8").rstrip("\n")
+        time.sleep(0.02)
+    pytest.fail("nothing was opened")
+
+
+@posix_only
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        (["build", "--open"], "build/spec-deck-1.0.0+draft.apkg"),
+        (["build", "--open", "-o", "-odd name"], "-odd name/spec-deck-1.0.0+draft.apkg"),
+        (["preview", "--open"], "build/preview.html"),
+    ],
+)
+def test_what_was_made_is_opened(
+    arguments: list[str], name: str, opened: Path, tmp_path: Path
+) -> None:
+    """`--open` hands it to the system, by its whole path; stdout still is the path alone."""
+    path = f"{opened}{os.pathsep}{os.environ['PATH']}"
+    done = run(*arguments, cwd=deck(tmp_path, GOOD), env=environment(PATH=path))
+    assert (done.returncode, done.stdout) == (0, f"{name}\n")
+    assert seen(opened) == str(tmp_path / name)
+
+
+@posix_only
+def test_nothing_is_opened_unasked_or_broken(opened: Path, tmp_path: Path) -> None:
+    """Without `--open`, or after an error, the system is left alone."""
+    path = f"{opened}{os.pathsep}{os.environ['PATH']}"
+    run("build", cwd=deck(tmp_path, GOOD), env=environment(PATH=path))
+    deck(tmp_path, FAULTY, name="faulty")
+    assert (
+        run("build", "faulty", "--open", cwd=tmp_path, env=environment(PATH=path)).returncode == 1
+    )
+    time.sleep(0.2)
+    assert not (opened / "seen").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system itself opens files")
+def test_nothing_that_opens(tmp_path: Path) -> None:
+    """Where no program opens files, the package is built, and the rest is said; exit 2."""
+    (tmp_path / "none").mkdir()
+    env = environment(PATH=str(tmp_path / "none"))
+    done = run("build", "--open", cwd=deck(tmp_path, GOOD), env=env)
+    assert (done.returncode, done.stdout) == (2, "build/spec-deck-1.0.0+draft.apkg\n")
+    assert (tmp_path / done.stdout.rstrip("\n")).is_file()
+    assert done.stderr.endswith(": the system has no program that opens it\n")
+
+
+def completed(line: str, cwd: Path) -> list[str]:
+    """What bash is told to offer for a line."""
+    words = line.split(" ")
+    env = environment(
+        _CRSS_DECK_COMPLETE="bash_complete", COMP_WORDS=line, COMP_CWORD=str(len(words) - 1)
+    )
+    done = run(cwd=cwd, env=env)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("crss-deck bu", ["plain,build"]),
+        ("crss-deck pre", ["plain,preview"]),
+        ("crss-deck build so", ["dir,so"]),
+        ("crss-deck check ", ["dir,"]),
+        ("crss-deck release my", ["dir,my"]),
+        ("crss-deck preview so", ["file,so"]),
+        ("crss-deck verify pub", ["file,pub"]),
+        ("crss-deck build --lo", ["plain,--locked"]),
+        ("crss-deck check --output-format gi", ["plain,github"]),
+    ],
+)
+def test_completion(line: str, offered: list[str], tmp_path: Path) -> None:
+    """Shells are offered commands, options and choices; for a source, folders."""
+    assert completed(line, tmp_path) == offered
+
+
+def test_completion_after_a_mistake(tmp_path: Path) -> None:
+    """A command that there is not is no reason for a shell to show an error."""
+    assert "plain,build" in completed("crss-deck biuld ", tmp_path)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_learns_to_complete(shell: str, tmp_path: Path) -> None:
+    """What the manual tells to put into the shell's own file is a script for it."""
+    if shell == "bash" and shutil.which("bash") is None:
+        pytest.skip("there is no bash")
+    done = run(cwd=tmp_path, env=environment(_CRSS_DECK_COMPLETE=f"{shell}_source"))
+    assert done.returncode == 0
+    assert f"_CRSS_DECK_COMPLETE={shell}_complete" in done.stdout
 
 
 # ------------------------------------------------------------------ how it ends

@@ -11,22 +11,21 @@ import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
 
 import click
 import pytest
 import yaml
-from deck_helper import DECK_TOML, PEER_PNG, findings, small_deck
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
+from command_helper import environment
+from deck_helper import DECK_TOML, JUDGED_TOML, PEER_PNG, findings, small_deck
+from docs_helper import ROOT, Fence, Session, Step, fences, inline_code, sections, session, tokens
 
 import crss_deck
 from crss_deck import build_deck, compile_deck
 from crss_deck.cli import cli
 from crss_deck.diagnostics import RULES, Diagnostic
-from crss_deck.explain import rules_page
+from crss_deck.explain import INDEX, rules_pages
 from crss_deck.frontmatter import KEYS as FRONT_MATTER_KEYS
 from crss_deck.hazards import REFUSED, RELEASE_HAZARDS
 from crss_deck.inlines import INLINE_TAGS, METADATA_KEYS
@@ -36,55 +35,26 @@ from crss_deck.release import Level, release_deck
 from crss_deck.report import as_json
 from crss_deck.source import Source
 
-ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 LANGUAGE = ROOT / "docs" / "language.md"
 COMMAND_LINE = ROOT / "docs" / "command-line.md"
 FILES = ROOT / "docs" / "files.md"
+WORDING = ROOT / "docs" / "wording.md"
 MAINTAINERS = ROOT / "docs" / "for-maintainers.md"
-RULES_PAGE = ROOT / "docs" / "rules.md"
+SESSIONS = [MAINTAINERS, ROOT / "docs" / "tutorial.md", ROOT / "docs" / "recipes.md"]
+"""Pages whose commands are run in order: here, and in test_walkthroughs.py."""
+RULES_FOLDER = ROOT / "docs" / "rules"
 MANUAL = [README, *sorted((ROOT / "docs").glob("*.md"))]
 PAGES = [
     *MANUAL,
+    *sorted(RULES_FOLDER.glob("*.md")),
     *(ROOT / name for name in ("CHANGELOG.md", "CONTRIBUTING.md", "LICENSE-notes.md")),
 ]
 
 
-class Fence(NamedTuple):
-    """A code block of a page: its first words, its text, and where to look for it."""
-
-    info: str
-    text: str
-    where: str
-
-
-def tokens(page: Path) -> Iterator[Token]:
-    """All tokens of a page, those within paragraphs and cells too."""
-    for token in MarkdownIt("commonmark").enable("table").parse(page.read_text(encoding="utf-8")):
-        yield token
-        yield from token.children or ()
-
-
-def fences(page: Path, word: str) -> list[Fence]:
-    """The code blocks of a page whose info string begins with a word."""
-    return [
-        Fence(token.info, token.content, f"{page.name}:{(token.map or [0])[0] + 1}")
-        for token in tokens(page)
-        if token.type == "fence" and token.info.split()[:1] == [word]
-    ]
-
-
-def inline_code(page: Path) -> list[str]:
-    """The code spans of a page."""
-    return [token.content for token in tokens(page) if token.type == "code_inline"]
-
-
 def cases(word: str) -> list[object]:
-    """All code blocks of the manual that begin with a word, as parameters of a test.
-
-    But those of the page of rules, half of which are faulty: they belong to the explanations.
-    """
-    found = [fence for page in MANUAL if page != RULES_PAGE for fence in fences(page, word)]
+    """All code blocks of the manual that begin with a word, as parameters of a test."""
+    found = [fence for page in MANUAL for fence in fences(page, word)]
     assert found, f"the manual has no example of {word}"
     return [pytest.param(fence, id=fence.where) for fence in found]
 
@@ -93,7 +63,11 @@ def cases(word: str) -> list[object]:
 def test_an_example_compiles(fence: Fence) -> None:
     """Every example of the language compiles without a word, or has just the error it shows."""
     pictures = dict.fromkeys(re.findall(r"media/[\w-]+\.png", fence.text), PEER_PNG)
-    result = compile_deck(small_deck({"notes.md": fence.text, **pictures}))
+    notes = {"deck.toml": JUDGED_TOML, "notes.md": fence.text}
+    if "avoided-word" in fence.text:
+        (words,) = fences(WORDING, "toml")
+        notes |= {"deck.toml": f'{JUDGED_TOML}wording = "wording.toml"', "wording.toml": words.text}
+    result = compile_deck(small_deck({**notes, **pictures}))
     wanted = fence.info.split()[1:]
     assert [found.rule.name for found in findings(result.diagnostics)] == wanted[1:]
     assert wanted[:1] in ([], ["error:"])
@@ -102,10 +76,18 @@ def test_an_example_compiles(fence: Fence) -> None:
 
 @pytest.mark.parametrize("fence", cases("toml"))
 def test_an_example_of_a_manifest_is_right(fence: Fence) -> None:
-    """Every deck.toml of the manual is accepted as it stands."""
-    files = {"deck.toml": fence.text, "notes.md": "Q: a\n\nA: b\n<!-- id: x -->\n"}
-    if "description.md" in fence.text:
-        files["description.md"] = "A deck."
+    """Every deck.toml of the manual is accepted as it stands, and every file that it can name."""
+    note = "Q: a\n\nA: b\n<!-- id: x; tags: kind::scenario -->\n"
+    files = {"deck.toml": fence.text, "notes.md": note}
+    if fence.info != "toml":
+        _, name = fence.info.split()
+        key = name.removesuffix(".toml")
+        files |= {"deck.toml": f'{DECK_TOML}{key} = "{name}"\n', name: fence.text}
+        cited = re.findall(r'^id = "(.*)"$', fence.text, re.MULTILINE) or ["X"]
+        files["notes.md"] = note.replace(" -->", f"; claims: {' '.join(cited)}; reversed -->")
+    for path in ("description.md", "claims.toml", "wording.toml"):
+        if f'"{path}"' in fence.text:
+            files[path] = ""
     result = compile_deck(small_deck(files))
     assert findings(result.diagnostics) == []
     assert result.package is not None
@@ -126,9 +108,9 @@ def two_decks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def commands(page: Path) -> list[list[str]]:
     """The arguments of every call of crss-deck that a page shows, in blocks and in sentences.
 
-    But not those in the blocks of the maintainers' page, which belong together.
+    But not those in the blocks of a page of sessions, which belong together.
     """
-    kinds = ("code_inline",) if page == MAINTAINERS else ("fence", "code_inline")
+    kinds = ("code_inline",) if page in SESSIONS else ("fence", "code_inline")
     code = [token.content for token in tokens(page) if token.type in kinds]
     calls = re.findall(r"(?:^|[ /\\(])crss-deck((?: [^\s;&|)]+)+)", "\n".join(code), re.MULTILINE)
     return [shlex.split(call) for call in calls]
@@ -141,7 +123,16 @@ def is_name(call: list[str]) -> bool:
     return len(call) == 1 and any(parameter.required for parameter in parameters)
 
 
-SHOWN = sorted({tuple(call) for page in PAGES for call in commands(page) if not is_name(call)})
+ELSEWHERE = {"--watch", "--open"}
+"""A command with one of these never ends, or opens a window: test_watch.py and test_cli.py."""
+SHOWN = sorted(
+    {
+        tuple(call)
+        for page in PAGES
+        for call in commands(page)
+        if not is_name(call) and not ELSEWHERE & set(call)
+    }
+)
 
 
 def marked(id: str, calls: Iterable[str], value: object) -> object:
@@ -174,6 +165,123 @@ def test_a_command_runs(arguments: tuple[str, ...], two_decks: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+# ------------------------------------------------------------------ every other command line
+
+GATES = "a gate of the project, which CI runs from .ci/run"
+README_LINE = "one of README's, which CI runs to the letter"
+NETWORK = "fetches from the network, or changes the system"
+NOT_RUN = {
+    "py -m pip install --user pipx": NETWORK,
+    "py -m pipx ensurepath": NETWORK,
+    "winget install --id=astral-sh.uv --exact": NETWORK,
+    "brew install pipx": NETWORK,
+    "brew install uv": NETWORK,
+    "sudo apt install pipx": NETWORK,
+    "pipx ensurepath": NETWORK,
+    "pipx install uv": NETWORK,
+    'pipx install "crss-deck[anki]"': NETWORK,
+    'pipx install ".[anki]"': NETWORK,
+    'uv tool install "crss-deck[anki]"': NETWORK,
+    'uv tool install ".[anki]"': NETWORK,
+    "uv run crss-deck build": NETWORK,
+    "uv run --extra test python -m pytest": NETWORK,
+    "python scripts/anki_versions.py --write --tests": NETWORK,
+}
+"""The command lines that no test runs, with the reason."""
+DONE_ELSEWHERE = {"sha256sum --check SHA256SUMS": "build"}
+"""In which folder a line is run, if not in that of the decks."""
+
+
+def shell_lines(page: Path, *kinds: str) -> list[str]:
+    """The lines of the blocks of a page that are for a shell."""
+    return [line for fence in fences(page, *kinds) for line in fence.text.splitlines()]
+
+
+def promised_by_ci(line: str) -> str:
+    """Why a line need not be run here: CI does."""
+    if line in (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"):
+        return README_LINE
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+    if line in script:
+        return README_LINE
+    run = {part.replace(" --quiet", "") for each in script for part in each.split(" && ")}
+    return GATES if set(line.split(" && ")) <= run else ""
+
+
+NO_SHELLS = {"markdown", "toml", "text", "json", "python", "yaml", "csv", "files", "css"}
+SHELLS = {"sh", "powershell", "console"}
+SHELL = sorted({line for page in PAGES for line in shell_lines(page, "sh")} - set(NOT_RUN))
+
+
+def test_every_command_line_is_accounted_for() -> None:
+    """A line for a shell is run by a test, by CI, or stands in a list with the reason why not."""
+    for page in PAGES:
+        kinds = {
+            token.info.split()[0] for token in tokens(page) if token.type == "fence" and token.info
+        }
+        shells = kinds - {
+            "markdown",
+            "toml",
+            "text",
+            "json",
+            "python",
+            "yaml",
+            "csv",
+            "files",
+            "css",
+        }
+        assert shells <= {"sh", "powershell", "console"}, page
+        if page not in SESSIONS:  # else `test_a_command_runs` finds it
+            for line in shell_lines(page, "console"):
+                assert line.startswith("$ crss-deck "), line
+        for line in shell_lines(page, "powershell"):
+            assert line in NOT_RUN or promised_by_ci(line), line
+    shown = {line for page in PAGES for line in shell_lines(page, "sh", "powershell")}
+    assert set(NOT_RUN) <= shown, "a line that no page shows"
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    for line in NOT_RUN:
+        words = shlex.split(line)
+        assert words[0] in ("py", "winget", "brew", "sudo", "pipx", "uv", "python")
+        if words[0] == "python":
+            assert (ROOT / words[1]).exists()
+        for extra in re.findall(r"\[(\w+)\]|--extra (\w+)", line):
+            assert set(filter(None, extra)) <= set(project["optional-dependencies"])
+        if "crss-deck[" in line:
+            assert words[-1].split("[")[0] == project["name"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="these lines are for a POSIX shell")
+@pytest.mark.parametrize("line", [line for line in SHELL if not promised_by_ci(line)])
+def test_a_shell_line_runs(line: str, two_decks: Path) -> None:
+    """Every other line for a shell does its work, in that shell if it is there."""
+    programs = two_decks / "programs"
+    programs.mkdir()
+    command = shlex.join([sys.executable, "-m", "crss_deck"])
+    (programs / "crss-deck").write_text(f'#!/bin/sh\nexec {command} "$@"\n', encoding="utf-8")
+    (programs / "crss-deck").chmod(0o755)
+    (two_decks / "Desktop").mkdir()
+    build_deck("source", "build")
+    shell = (re.findall("=(zsh|fish)_source", line) or ["bash"])[0]
+    if shutil.which(shell) is None:
+        # Then what it would read: click makes it, and tells if there is no such shell.
+        shell, line = "sh", line.removeprefix('eval "$(').split(" | ")[0].removesuffix(')"')
+    if shutil.which(line.split()[0]) is None and line.split()[0] == "sha256sum":
+        pytest.skip("macOS has another program for it, as the page says")
+    path = os.pathsep.join([str(programs), os.environ["PATH"]])
+    done = subprocess.run(
+        [shell, "-c", line],
+        cwd=two_decks / DONE_ELSEWHERE.get(line, "."),
+        env=environment(PATH=path, HOME=str(two_decks), SOURCE_DATE_EPOCH=""),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    if "_CRSS_DECK_COMPLETE" in line:
+        assert "No such" not in done.stderr
+
+
 # ------------------------------------------------------------------ the maintainers' page
 
 FIRST = 1_700_000_000
@@ -188,7 +296,7 @@ def correct(source: Path) -> None:
     notes.write_text(text.replace("Gas from", "Carbon dioxide from"), encoding="utf-8")
 
 
-class Repository:
+class Repository(Session):
     """A repository in a folder, and what happens in it between the commands of a section."""
 
     MANIFEST = """\
@@ -196,46 +304,20 @@ format = 1
 id = "{id}"
 name = "Kitchen::{name}"
 version = "1.0.0"
+check.quality = false
 """
 
     def __init__(self, root: Path) -> None:
-        self.root = root
-        self.source = root / "source"
+        super().__init__(root)
+        self.source = self.here / "source"
         self.run(["git", "init", "--quiet", "--initial-branch=main"])
-
-    def run(self, command: list[str], status: int = 0) -> str:
-        """Run a command of the page to its end; everything it says."""
-        if command[0] == "crss-deck":
-            command = [sys.executable, "-m", "crss_deck", *command[1:]]
-            if "release" in command:
-                time.sleep(1 - time.time() % 1)  # one release a second
-        variables = {
-            "GIT_CONFIG_GLOBAL": os.devnull,
-            "GIT_CONFIG_NOSYSTEM": "1",
-            "GIT_EDITOR": "true",
-            **{f"GIT_{who}_NAME": "Ada" for who in ("AUTHOR", "COMMITTER")},
-            **{f"GIT_{who}_EMAIL": "ada@example.org" for who in ("AUTHOR", "COMMITTER")},
-            "PYTHONPATH": str(Path(crss_deck.__file__).parents[1]),
-            "PYTHONIOENCODING": "utf-8",
-        }
-        done = subprocess.run(
-            command,
-            cwd=self.root,
-            env={**os.environ, **variables},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            check=False,
-        )
-        assert done.returncode == status, done.stdout
-        return done.stdout.replace(os.sep, "/")
 
     def publishes(self, tag: str) -> None:
         """Commit, tag and build a release that was made, and publish its package."""
         self.run(["git", "add", "source"])
         self.run(["git", "commit", "--quiet", "--message", f"Release {tag}"])
         self.run(["git", "tag", tag])
-        build_deck(self.source, self.root / "published", locked=True)
+        build_deck(self.source, self.here / "published", locked=True)
 
     def deck(self, folder: str, id: str, name: str) -> None:
         """Write a deck with the notes of README, and a few more."""
@@ -247,16 +329,9 @@ version = "1.0.0"
             "more.md": "".join(map("Q: {0}?\n\nA: Yes.\n<!-- id: {0} -->\n\n".format, "abc")),
             ".gitattributes": attributes.text,
         }
-        (self.root / folder).mkdir()
+        (self.here / folder).mkdir()
         for path, text in files.items():
-            (self.root / folder / path).write_text(text, encoding="utf-8", newline="\n")
-
-    def add(self, before: str, after: str) -> None:
-        """Put one text in the place of another, in the notes."""
-        notes = self.source / "notes.md"
-        text = notes.read_text(encoding="utf-8")
-        assert before in text
-        notes.write_text(text.replace(before, after), encoding="utf-8", newline="\n")
+            (self.here / folder / path).write_text(text, encoding="utf-8", newline="\n")
 
     def happens(self, what: str) -> None:
         """Do what a comment of the page names."""
@@ -273,13 +348,15 @@ version = "1.0.0"
             case "an answer is corrected":
                 correct(self.source)
             case "the answer is as it was":
-                self.add("Carbon dioxide from", "Gas from")
+                self.changes(self.source / "notes.md", "Carbon dioxide from", "Gas from")
             case "a note is added":
                 question = "Which flour has the most gluten?"
                 note = f"Q: {question}\n\nA: Wheat.\n<!-- id: flour-with-most-gluten -->\n\n"
-                self.add("# Bread\n", f"# Bread\n\n{note}")
+                self.changes(self.source / "notes.md", "# Bread\n", f"# Bread\n\n{note}")
             case "a cloze is taken away":
-                self.add("{{c2::bacteria::small living things}}", "bacteria")
+                self.changes(
+                    self.source / "notes.md", "{{c2::bacteria::small living things}}", "bacteria"
+                )
             case "the next release is committed":
                 self.run(["git", "commit", "--quiet", "--all", "--message", "Notes"])
                 plan = release_deck(self.source, clock=int(time.time()) - 60)
@@ -307,45 +384,11 @@ version = "1.0.0"
         )
 
 
-def sections() -> list[object]:
-    """The sections of the maintainers' page that show commands: what happens, and what is run."""
-    found: dict[str, list[tuple[str, str]]] = {}
-    title = ""
-    previous = None
-    for token in tokens(MAINTAINERS):
-        if previous is not None and previous.type == "heading_open" and previous.tag == "h2":
-            title = token.content
-        elif token.type == "html_block":
-            events = re.findall(r"<!-- before: (.*?) -->", token.content)
-            found.setdefault(title, []).extend(("", event) for event in events)
-        elif token.type == "fence" and token.info.split()[0] == "console":
-            found.setdefault(title, []).append((token.info, token.content))
-        previous = token
-    assert len(found) > 8
-    return [marked(title, (text for _, text in steps), steps) for title, steps in found.items()]
-
-
 @pytest.mark.skipif(shutil.which("git") is None, reason="there is no git")
-@pytest.mark.parametrize("steps", sections())
-def test_a_section_for_maintainers(steps: list[tuple[str, str]], tmp_path: Path) -> None:
-    """The commands of a section run one after the other, and say what the page shows.
-
-    Comments say what happens between them; `exit 1` behind `console`, that the last one fails.
-    """
-    repository = Repository(tmp_path)
-    for info, text in steps:
-        if not info:
-            repository.happens(text)
-            continue
-        status = int(info.split()[2]) if "exit" in info else 0
-        calls = re.split(r"^\$ ", text, flags=re.MULTILINE)
-        assert calls.pop(0) == ""
-        for call in calls:
-            command, _, shown = call.partition("\n")
-            last = call is calls[-1]
-            said = repository.run(shlex.split(command), status if last else 0)
-            if shown.strip():
-                assert said.strip() == shown.strip()
+@pytest.mark.parametrize("steps", [session(*each) for each in sections(MAINTAINERS).items()])
+def test_a_section_for_maintainers(steps: list[Step], tmp_path: Path) -> None:
+    """The commands of a section run one after the other, and say what the page shows."""
+    Repository(tmp_path).follows(steps)
 
 
 def test_every_hazard_is_described() -> None:
@@ -468,6 +511,24 @@ def test_ci_runs_every_supported_python() -> None:
     assert project["requires-python"] == f">={supported[0]}"
 
 
+@pytest.mark.parametrize("fence", cases("css"))
+def test_an_example_of_a_stylesheet_is_right(fence: Fence) -> None:
+    """Every stylesheet of the manual is accepted, and sets what cards have."""
+    files = {
+        "deck.toml": DECK_TOML + 'stylesheet = "style.css"\n',
+        "notes.md": "Q: a\n\nA: b\n<!-- id: x -->\n",
+        "style.css": fence.text,
+    }
+    result = compile_deck(small_deck(files))
+    assert findings(result.diagnostics) == []
+    assert result.package is not None
+    ours = result.package.note_types[0].css.removesuffix(fence.text.strip())
+    cards = ours + "".join(template.back for template in result.package.note_types[0].templates)
+    rules = re.sub(r"/\*.*?\*/", "", fence.text, flags=re.DOTALL)
+    for name in re.findall(r"--[\w-]+(?=:)|(?<=\.)[a-z]\w+(?=[ .,{])", rules):
+        assert name in cards, name
+
+
 def test_actions_are_pinned() -> None:
     """Every action is named by a whole commit, with its tag beside it, and may only read."""
     text = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
@@ -493,7 +554,20 @@ def test_lowest_versions_are_those_promised() -> None:
         assert f"{bound}.0.0".startswith(lowest[name]), name  # 8.1 means 8.1.0
 
 
-@pytest.mark.parametrize("page", [pytest.param(page, id=page.name) for page in PAGES])
+def test_the_pictures_of_readme() -> None:
+    """Every picture is shown, small, and described for those who cannot see it."""
+    shown = [token for token in tokens(README) if token.type == "image"]
+    paths = {ROOT / str(token.attrs["src"]) for token in shown}
+    assert paths == set((ROOT / "docs" / "images").iterdir())
+    for path in paths:
+        assert path.read_bytes().startswith(b"\x89PNG")
+        assert path.stat().st_size < 60_000, path
+    assert all(len(token.content) > 40 for token in shown)
+
+
+@pytest.mark.parametrize(
+    "page", [pytest.param(page, id=page.relative_to(ROOT).as_posix()) for page in PAGES]
+)
 def test_a_link_leads_somewhere(page: Path) -> None:
     """Every link to a file of the repository, and to a heading of it, finds its target."""
     for token in tokens(page):
@@ -535,12 +609,19 @@ def test_every_module_has_its_place() -> None:
     assert set(table) == {path.name for path in Path(crss_deck.__file__).parent.glob("*.py")}
 
 
-def test_every_rule_is_explained() -> None:
-    """The page of rules says what `crss-deck explain` says; CRSS_SPEC_UPDATE=1 rewrites it."""
+def test_every_rule_has_a_page() -> None:
+    """The pages of rules say what `crss-deck explain` says; CRSS_SPEC_UPDATE=1 rewrites them."""
+    pages = rules_pages()
     if os.environ.get("CRSS_SPEC_UPDATE") == "1":
-        RULES_PAGE.write_text(rules_page(), encoding="utf-8", newline="\n")
-    assert RULES_PAGE.read_text(encoding="utf-8") == rules_page()
-    assert all(f"\n## {name}\n" in rules_page() for name in RULES)
+        RULES_FOLDER.mkdir(exist_ok=True)
+        for path in RULES_FOLDER.iterdir():
+            path.unlink()
+        for name, text in pages.items():
+            (RULES_FOLDER / name).write_text(text, encoding="utf-8", newline="\n")
+    assert {path.name: path.read_text("utf-8") for path in RULES_FOLDER.iterdir()} == pages
+    assert set(pages) == {INDEX, *(f"{name}.md" for name in RULES)}
+    for name, rule in RULES.items():
+        assert f"| [{name}]({name}.md) | {rule.severity} | {rule.summary} |\n" in pages[INDEX]
 
 
 def keys_of(value: object) -> set[str]:

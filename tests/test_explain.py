@@ -115,12 +115,16 @@ def test_every_rule_has_one_section() -> None:
     """Each rule is explained once, in the order of the table, in a few words and two examples."""
     page = Path(crss_deck.__file__).with_name("rules.md").read_text(encoding="utf-8")
     sections: list[tuple[str, list[str]]] = []
+    groups: list[str] = []
     tokens = MarkdownIt("commonmark").parse(page)
     for index, token in enumerate(tokens):
         if token.type == "heading_open" and token.tag == "h2":
             sections.append((tokens[index + 1].content, []))
+        elif token.type == "heading_open":
+            groups.append(tokens[index + 1].content)
         elif token.level == 0 and token.nesting >= 0 and sections:
             sections[-1][1].append(token.type)
     assert sections == [(name, ["paragraph_open", "fence", "fence"]) for name in RULES]
     assert [found.rule.name for found in explanations()] == list(RULES)
     assert all(found.why for found in explanations())
+    assert list(dict.fromkeys(found.group for found in explanations())) == groups[1:]

@@ -81,7 +81,7 @@ def test_all_formats_show_the_same_findings(folder: Path, options: list[str]) ->
     assert shown["full"] == shown["concise"] == shown["json"] == shown["github"]
     assert "raw-html" in shown["full"]
     assert ("run-on-labels" in shown["full"]) == (options == ["-v"])
-    assert ("duplicate-front" in shown["full"]) == (options != ["-q"])
+    assert ("missing-id" in shown["full"]) == (options != ["-q"])
 
 
 @pytest.mark.parametrize("output_format", ["concise", "json", "github"])
@@ -256,7 +256,7 @@ def test_an_annotation() -> None:
     assert message.split("\n")[0] == found["raw-html"].message
     assert message.split("\n")[1].startswith("help: ")
     assert parsed(github(found["run-on-labels"]))[0] == "notice"
-    assert parsed(github(found["duplicate-front"]))[0] == "warning"
+    assert parsed(github(found["missing-id"]))[0] == "warning"
 
 
 _text = st.text(st.sampled_from("a%:,\n\r\x1b日 {}<>=-/0AD"), max_size=20)

@@ -10,23 +10,26 @@ import re
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import anki.collection  # must be the first module of Anki to be imported
 import pytest
-from anki.buildinfo import version as anki_version
-from anki.cards import Card
-from anki.consts import CARD_TYPE_NEW, QUEUE_TYPE_SUSPENDED
+from anki.consts import CARD_TYPE_NEW
 from anki.decks import DeckId
-from anki.import_export_pb2 import IMPORT_ANKI_PACKAGE_UPDATE_CONDITION_ALWAYS as ALWAYS
-from anki.import_export_pb2 import IMPORT_ANKI_PACKAGE_UPDATE_CONDITION_IF_NEWER as IF_NEWER
-from anki.notes import Note
-from anki_helper import ImportLogWithChanges, import_package, new_collection, visible_text
+from anki_helper import (
+    ALWAYS,
+    DATES_UPDATES_ITSELF,
+    IF_NEWER,
+    NEVER,
+    VERSION,
+    needs_options,
+    new_collection,
+    visible_text,
+)
 from deck_helper import HELLO_MP3, PEER_PNG
+from learner_helper import Learner, Publisher
 from markdown_it import MarkdownIt
-from release_helper import DAY, Author, basic, cloze
+from release_helper import DAY, basic, cloze
 
-from crss_deck import write_apkg
 from crss_deck.folder import CHANGELOG, MANIFEST
 
 pytestmark = pytest.mark.anki
@@ -35,9 +38,6 @@ PAGE = Path(__file__).parents[1] / "docs" / "for-learners.md"
 
 FIRST, SECOND, THIRD = 1_700_000_000, 1_702_000_000, 1_704_000_000
 """The dates of three releases, weeks apart and long ago."""
-
-OLD = tuple(map(int, anki_version.split(".")[:2])) <= (24, 11)
-"""Whether this is one of the versions of Anki that have a section of the page."""
 
 Test = TypeVar("Test", bound=Callable[..., object])
 proven: dict[str, tuple[str, ...]] = {}
@@ -60,8 +60,11 @@ NO_CLAIM = {
     "For people who study a deck that was made with `crss-deck`. Which buttons to press on which"
     " device is in the [README](../README.md#import-it).",
     "Each sentence about Anki on this page was tried in Anki itself, from version 23.10 on, by a"
-    " test of its own. The apps for phones were not tried.",
+    " test of its own. The apps for phones were not tried. [What an upgrade does in several"
+    " versions of Anki](anki-versions.md) is in a table.",
     "Choose the deck's file in *File > Import*, leave the options as they are, and click *Import*.",
+    "Size, fonts and colours can be changed in *Browse*, with *Cards...* and *Styling*.",
+    "Keep a copy of what you changed, to put it back after a version with a new look.",
     "If you use Anki on several devices, import on one of them and synchronize.",
     "Import the newer file in the same way, over the deck that you have.",
     "Put words of your own into notes of your own, so that they stay in any case.",
@@ -103,147 +106,10 @@ ANSWER = ("An old answer.", "A better answer.")
 HOLE = ("and another", "and {{c2::another}}")
 
 
-class Learner:
-    """A collection, and what a person does in it."""
-
-    def __init__(self, collection: anki.collection.Collection) -> None:
-        self.collection = collection
-
-    def imports(self, package: Path, *, always: bool = False) -> dict[str, int]:
-        """Import a package; how many notes had each outcome. The options are Anki's own."""
-        if always:
-            options = self.collection._backend.get_import_anki_package_presets()
-            options.update_notes = ALWAYS
-            request = anki.collection.ImportAnkiPackageRequest(
-                package_path=str(package), options=options
-            )
-            log = self.collection.import_anki_package(request)
-            self.collection.models._clear_cache()
-        else:
-            log = import_package(self.collection, package)
-        return outcomes(log)
-
-    def at(self, moment: int) -> None:
-        """Pretend that what was done just now was done at a moment of the past."""
-        for table, column in (("notes", "mod"), ("notetypes", "mtime_secs")):
-            self.rows(f"UPDATE {table} SET {column} = {moment} WHERE {column} > {moment}")
-        self.collection.close()
-        self.collection.reopen()
-        self.collection.models._clear_cache()
-
-    def rows(self, query: str) -> list[Any]:
-        """What a query says to the database."""
-        assert self.collection.db is not None
-        return self.collection.db.all(query)
-
-    def studies(self) -> None:
-        """Answer every card that there is: easy at first, and then some with good."""
-        cards = [self.collection.get_card(card) for card in self.collection.find_cards("")]
-        for card in cards:
-            card.start_timer()
-            self.collection.sched.answerCard(card, 4)
-        for card in cards:
-            if card.ord == 0:
-                card.load()
-                card.start_timer()
-                self.collection.sched.answerCard(card, 3)
-
-    def progress(self) -> dict[int, tuple[object, ...]]:
-        """What Anki knows about each card that is not new, and its history."""
-        history = self.rows("SELECT cid, id, ease, ivl, lastIvl, factor, time, type FROM revlog")
-        columns = "id, nid, ord, type, queue, due, ivl, factor, reps, lapses, left, odue, flags"
-        return {
-            row[0]: (*row, *sorted(entry for entry in history if entry[0] == row[0]))
-            for row in self.rows(f"SELECT {columns}, data FROM cards WHERE type <> 0")
-        }
-
-    def note(self, key: str) -> Note:
-        """The note of a key."""
-        (found,) = self.collection.find_notes(f"Key:released/{key}")
-        return self.collection.get_note(found)
-
-    def card(self, key: str, number: int = 1) -> Card:
-        """A card of the note of a key."""
-        (found,) = [card for card in self.note(key).cards() if card.ord == number - 1]
-        return found
-
-    def answer(self, key: str) -> str:
-        """What a learner reads on the back of the first card of a note."""
-        return visible_text(self.card(key).answer(), "answer")
-
-    def edits(self, key: str, text: str = "My own answer.") -> None:
-        """Write something else on the back of a note."""
-        note = self.note(key)
-        note["Back"] = text
-        self.collection.update_note(note)
-
-    def tags(self, key: str, tag: str = "mine") -> None:
-        """Put a tag on a note."""
-        self.collection.tags.bulk_add([self.note(key).id], tag)
-
-    def suspends(self, *cards: Card) -> None:
-        """Suspend cards."""
-        self.collection.sched.suspend_cards([card.id for card in cards])
-
-    def question(self, key: str, number: int = 1) -> str:
-        """What a learner reads on the front of a card."""
-        page = self.card(key, number).question()
-        text = visible_text(page, "question") or visible_text(page)
-        return text.replace("\u2068", "").replace("\u2069", "")
-
-    def is_asked(self, key: str) -> bool:
-        """Whether Anki would ask a card of a note, today or on another day."""
-        return any(card.queue != QUEUE_TYPE_SUSPENDED for card in self.note(key).cards())
-
-    def deck_of(self, card: Card) -> str:
-        """The deck in which a card is."""
-        return self.collection.decks.name(card.did)
-
-    def state(self) -> list[list[Any]]:
-        """Everything of the collection that an import could change."""
-        queries = (
-            "SELECT * FROM notes ORDER BY id",
-            "SELECT * FROM cards ORDER BY id",
-            "SELECT * FROM revlog ORDER BY id",
-            "SELECT id, name, common, kind FROM decks ORDER BY id",
-            "SELECT id, name, mtime_secs, config FROM notetypes ORDER BY id",
-        )
-        return [self.rows(query) for query in queries]
-
-
-def outcomes(log: ImportLogWithChanges) -> dict[str, int]:
-    """How many notes had each outcome, without those that none had."""
-    counts = {
-        field.name: len(getattr(log.log, field.name))
-        for field in log.log.DESCRIPTOR.fields
-        if field.name not in ("found_notes", "dupe_resolution")
-    }
-    return {name: count for name, count in counts.items() if count}
-
-
-class Publisher(Author):
-    """An author whose releases become files."""
-
-    def __init__(self, folder: Path, notes: str = NOTES) -> None:
-        super().__init__(notes, {"peer.png": PEER_PNG, "hello.mp3": HELLO_MP3})
-        self.folder_of_packages = folder
-
-    def publishes(self, date: int, *edits: tuple[str, str], **options: Any) -> Path:
-        """Release the deck with some edits of its notes; the path of the package."""
-        for before, after in edits:
-            self.edit(before, after)
-        plan = self.release(date, **options)
-        compilation = self.compile()
-        assert compilation.package is not None and not compilation.draft
-        path = self.folder_of_packages / f"{plan.tag}.apkg"
-        write_apkg(compilation.package, path)
-        return path
-
-
 @pytest.fixture
 def author(tmp_path: Path) -> Publisher:
     """The author of a deck that has not been released yet."""
-    return Publisher(tmp_path)
+    return Publisher(tmp_path, NOTES)
 
 
 @pytest.fixture
@@ -271,6 +137,7 @@ def first(author: Publisher, learner: Learner) -> Path:
     "At first *Import any learning progress*, *Import any deck presets* and *Merge note types* are"
     " off, and both *Update notes* and *Update note types* are on *If newer*."
 )
+@needs_options
 def test_the_first_options(learner: Learner) -> None:
     """A new collection has just these options, and Anki calls them so."""
     options = learner.collection._backend.get_import_anki_package_presets()
@@ -279,8 +146,8 @@ def test_the_first_options(learner: Learner) -> None:
     updates, choices = {"update_notes", "update_notetypes"}, {"merge_notetypes", "with_scheduling"}
     assert names - {"with_deck_configs"} == updates | choices
     assert options.update_notes == options.update_notetypes == IF_NEWER
-    if "with_deck_configs" not in names:
-        return  # 23.10 offers no presets yet, and words the rest a little differently
+    if VERSION < (24, 11):
+        return  # 23.10 offers no presets yet, and the rest was worded a little differently
     words = learner.collection.tr
     assert words.importing_also_import_progress() == "Import any learning progress"
     assert words.importing_with_deck_configs() == "Import any deck presets"
@@ -292,13 +159,11 @@ def test_the_first_options(learner: Learner) -> None:
 
 
 @proves("Anki offers the options of your last import again, so look at them each time.")
+@needs_options
 def test_options_are_remembered(author: Publisher, learner: Learner) -> None:
     """After an import with another option, that option is what Anki begins with."""
     path = author.publishes(FIRST)
-    options = learner.collection._backend.get_import_anki_package_presets()
-    options.with_scheduling = True
-    request = anki.collection.ImportAnkiPackageRequest(package_path=str(path), options=options)
-    learner.collection.import_anki_package(request)
+    learner.imports(path, with_scheduling=True)
     assert learner.collection._backend.get_import_anki_package_presets().with_scheduling
 
 
@@ -498,10 +363,7 @@ def test_text_and_pictures_are_replaced(author: Publisher, learner: Learner) -> 
     assert learner.imports(path) == {"updated": 2, "duplicate": 2}
     assert learner.answer("changed") == "A better answer."
     assert learner.answer("both") == "My own answer."
-    names = re.findall(r'src="(.*?)"|\[sound:(.*?)\]', learner.note("kept")["Back"])
-    folder = Path(learner.collection.media.dir())
-    shown = [(folder / (image or sound)).read_bytes() for image, sound in names]
-    assert shown == [picture, HELLO_MP3 + b"\0"]
+    assert learner.files("kept") == [picture, HELLO_MP3 + b"\0"]
 
 
 @proves(
@@ -536,25 +398,86 @@ def test_the_description_is_replaced(author: Publisher, learner: Learner, first:
 def test_your_look(author: Publisher, learner: Learner, first: Path) -> None:
     """A style of the learner's, a version with the old look, one too early, one later."""
     own = ".card { color: green }"
-
-    def style() -> str:
-        note_type = learner.collection.models.get(learner.note("kept").mid)
-        assert note_type is not None
-        return str(note_type["css"])
-
     note_type = learner.collection.models.get(learner.note("kept").mid)
     assert note_type is not None
     note_type["css"] = own
     learner.collection.models.update_dict(note_type)
     learner.at(SECOND + DAY)
     learner.imports(author.publishes(SECOND - DAY, ANSWER))
-    assert style() == own
+    assert learner.look("kept") == own
     author.edit("version", 'language = "de"\nversion', MANIFEST)
     learner.imports(author.publishes(SECOND))
-    assert style() == own
+    assert learner.look("kept") == own
     author.edit('"de"', '"fr"', MANIFEST)
     learner.imports(author.publishes(THIRD))
-    assert style() != own
+    assert learner.look("kept") != own
+
+
+# ------------------------------------------------------------------ the look of the cards
+
+
+@proves(
+    "The styling begins with values that are made to be changed, between the words *SAFE TO CHANGE*"
+    " and *END OF SAFE TO CHANGE*."
+)
+def test_safe_to_change(learner: Learner, first: Path) -> None:
+    """What stands there is used below, and nothing else is set there."""
+    note_type = learner.collection.models.get(learner.note("kept").mid)
+    assert note_type is not None
+    nothing, before, after = re.split(r"/\* (?:END OF )?SAFE TO CHANGE\b", note_type["css"])
+    assert nothing == ""
+    settings = re.sub(r"/\*.*?\*/|^.*?\*/", "", before, flags=re.DOTALL)
+    names = set(re.findall(r"[{;]\s*([\w-]+):", settings))
+    assert names == {name for name in names if f"var({name})" in after}
+    assert {"--text-size", "--font", "--ink", "--paper"} <= names
+
+
+@needs_options
+@proves(
+    "With *Update note types* on *Never* your look stays, also if a version has a new one, and"
+    " notes are updated all the same."
+)
+def test_your_look_for_good(author: Publisher, learner: Learner, first: Path) -> None:
+    """The version with a new look and a new answer is dated later than the learner's look."""
+    note_type = learner.collection.models.get(learner.note("kept").mid)
+    assert note_type is not None
+    note_type["css"] = ".card { color: green }"
+    learner.collection.models.update_dict(note_type)
+    learner.at(FIRST + DAY)
+    author.edit("version", 'language = "de"\nversion', MANIFEST)
+    package = author.publishes(SECOND, ANSWER)
+    assert learner.imports(package, update_notetypes=NEVER)["updated"] == 1
+    assert learner.look("kept") == ".card { color: green }"
+    assert learner.answer("changed") == "A better answer."
+
+
+# ------------------------------------------------------------------ mistakes on a card
+
+
+@proves("At its foot, the back of each card has the name of its note.")
+def test_the_name_of_a_note(learner: Learner, first: Path) -> None:
+    """On every card, whatever its note type, and on no front."""
+    for card_id in learner.collection.find_cards(""):
+        card = learner.collection.get_card(card_id)
+        name = card.note()["Key"]
+        assert visible_text(card.answer(), "foot").endswith(name)
+        assert name not in card.question()
+
+
+@proves("Searching for `Key:` and that name in *Browse* finds the note.")
+def test_the_name_finds_the_note(learner: Learner, first: Path) -> None:
+    """It finds that note and no other."""
+    name = visible_text(learner.card("kept").answer(), "key")
+    assert list(learner.collection.find_notes(f"Key:{name}")) == [learner.note("kept").id]
+
+
+@proves("If the deck says where mistakes are reported, a link there has the name in it already.")
+def test_the_link_for_mistakes(author: Publisher, learner: Learner, first: Path) -> None:
+    """A version says where, and the unchanged notes have the link as well."""
+    assert "<a " not in learner.card("kept").answer()
+    author.edit("version", 'mistakes = "https://example.org/?note={key}"\nversion', MANIFEST)
+    learner.imports(author.publishes(SECOND))
+    assert 'href="https://example.org/?note=released/kept"' in learner.card("kept").answer()
 
 
 # ------------------------------------------------------------------ notes that you touched
@@ -595,16 +518,7 @@ def test_marks_and_leeches(author: Publisher, learner: Learner, first: Path) -> 
     path = author.publishes(SECOND, ANSWER, ("This one.", "That one."))
     learner.tags("changed", "marked")
     assert list(learner.collection.find_notes("tag:marked")) == [learner.note("changed").id]
-    forgotten = learner.card("kept")
-    deck = learner.collection.decks.config_dict_for_deck_id(forgotten.did)
-    for _ in range(deck["lapse"]["leechFails"]):
-        forgotten.load()
-        forgotten.start_timer()
-        learner.collection.sched.answerCard(forgotten, 1)
-        forgotten.load()
-        if forgotten.queue != QUEUE_TYPE_SUSPENDED:
-            forgotten.start_timer()
-            learner.collection.sched.answerCard(forgotten, 4)
+    learner.forgets("kept")
     assert learner.note("kept").tags == ["leech"]
     learner.at(SECOND + DAY)
     assert learner.imports(path) == {"duplicate": 4}
@@ -648,6 +562,7 @@ def test_the_next_change_arrives(author: Publisher, learner: Learner, first: Pat
     "With *Always* such a note gets the text and the tags of the file, and its cards keep their"
     " schedule."
 )
+@needs_options
 def test_always_brings_the_text(author: Publisher, learner: Learner, first: Path) -> None:
     """The learner's edit kept the text out; the same file, once more, brings it."""
     path = author.publishes(SECOND, ANSWER)
@@ -655,7 +570,7 @@ def test_always_brings_the_text(author: Publisher, learner: Learner, first: Path
     learner.tags("changed")
     before = learner.progress()
     assert learner.imports(path) == {"duplicate": 4}
-    assert learner.imports(path, always=True) == {"updated": 1, "duplicate": 3}
+    assert learner.imports(path, update_notes=ALWAYS) == {"updated": 1, "duplicate": 3}
     assert learner.answer("changed") == "A better answer."
     assert learner.note("changed").tags == []
     assert learner.progress() == before
@@ -665,6 +580,7 @@ def test_always_brings_the_text(author: Publisher, learner: Learner, first: Path
     "*Always* does the same to every other note of the deck that you edited or tagged, even where"
     " the version changed nothing: your edits and tags are gone from all of them."
 )
+@needs_options
 def test_always_replaces_all_touched_notes(
     author: Publisher, learner: Learner, first: Path
 ) -> None:
@@ -673,15 +589,16 @@ def test_always_replaces_all_touched_notes(
     learner.tags("both")
     learner.at(FIRST + 2 * DAY)
     path = author.publishes(SECOND, ANSWER)
-    assert learner.imports(path, always=True) == {"updated": 3, "duplicate": 1}
+    assert learner.imports(path, update_notes=ALWAYS) == {"updated": 3, "duplicate": 1}
     assert learner.answer("kept") == "This one."
     assert learner.note("both").tags == []
 
 
 @proves("Anki then offers *Always* for the next import, so put it back to *If newer*.")
+@needs_options
 def test_always_is_remembered(author: Publisher, learner: Learner, first: Path) -> None:
     """The next import begins with it."""
-    learner.imports(first, always=True)
+    learner.imports(first, update_notes=ALWAYS)
     presets = learner.collection._backend.get_import_anki_package_presets()
     assert presets.update_notes == ALWAYS
 
@@ -699,12 +616,13 @@ def test_a_card_without_its_text(author: Publisher, learner: Learner, first: Pat
 
 
 @proves("Importing with *Always* gives that card its text.")
+@needs_options
 def test_always_mends_the_card(author: Publisher, learner: Learner, first: Path) -> None:
     """The same file, once more."""
     path = author.publishes(SECOND, HOLE)
     learner.tags("holes")
     learner.imports(path)
-    learner.imports(path, always=True)
+    learner.imports(path, update_notes=ALWAYS)
     assert learner.question("holes", 2) == "Here one thing and [...] are hidden."
 
 
@@ -834,12 +752,13 @@ def test_deleted_notes_come_back(author: Publisher, learner: Learner, first: Pat
 
 
 @proves("A card that you suspended instead is not asked, whatever you import.")
+@needs_options
 def test_suspend_instead(author: Publisher, learner: Learner, first: Path) -> None:
     """A changed note, its old file, and the change with *Always*."""
     learner.suspends(learner.card("changed"))
     second = author.publishes(SECOND, ANSWER)
     for path, always in ((second, False), (first, False), (first, True), (second, True)):
-        learner.imports(path, always=always)
+        learner.imports(path, update_notes=ALWAYS if always else IF_NEWER)
         assert not learner.is_asked("changed")
 
 
@@ -945,7 +864,7 @@ def test_the_date_of_an_update(author: Publisher, learner: Learner, first: Path)
     """Only the changed note has a new date."""
     learner.imports(author.publishes(SECOND, ANSWER))
     dated = learner.note("changed").mod
-    assert dated > THIRD if OLD else dated == SECOND
+    assert dated > THIRD if DATES_UPDATES_ITSELF else dated == SECOND
     assert learner.note("kept").mod == FIRST
 
 
@@ -959,8 +878,12 @@ def test_late_imports(author: Publisher, learner: Learner, first: Path) -> None:
     third = author.publishes(THIRD, ("A better answer.", "The best answer."))
     learner.imports(second)
     learner.at(THIRD + DAY)
-    assert learner.imports(third) == ({"duplicate": 4} if OLD else {"updated": 1, "duplicate": 3})
-    assert learner.answer("changed") == ("A better answer." if OLD else "The best answer.")
+    assert learner.imports(third) == (
+        {"duplicate": 4} if DATES_UPDATES_ITSELF else {"updated": 1, "duplicate": 3}
+    )
+    assert learner.answer("changed") == (
+        "A better answer." if DATES_UPDATES_ITSELF else "The best answer."
+    )
     last = author.publishes(THIRD + 2 * DAY, ("The best answer.", "The last answer."))
     assert learner.imports(last) == {"updated": 1, "duplicate": 3}
     assert learner.answer("changed") == "The last answer."
@@ -980,11 +903,117 @@ def test_prompt_imports(author: Publisher, learner: Learner, first: Path) -> Non
 
 
 @proves("What was left out comes with *Update notes* on *Always*.")
+@needs_options
 def test_always_brings_what_was_left_out(author: Publisher, learner: Learner, first: Path) -> None:
     """The second release was imported late; *Always* brings what the third has."""
     second = author.publishes(SECOND, ANSWER)
     third = author.publishes(THIRD, ("A better answer.", "The best answer."))
     learner.imports(second)
     learner.imports(third)
-    learner.imports(third, always=True)
+    learner.imports(third, update_notes=ALWAYS)
     assert learner.answer("changed") == "The best answer."
+
+
+# ------------------------------------------------------------------ what the cards show
+
+FULL = """\
+---
+source: "A handbook"
+---
+# Kitchen
+
+## Tea
+
+Q: What should the water do?
+
+A: Boil.
+
+Hint: Think of bubbles.
+
+Accept: seethe
+
+Extra: Only for *black* tea.
+<!-- id: full -->
+
+Q: Which gas do we breathe in?
+
+A: The gas O<sub>2</sub>, oxygen.
+<!-- id: typed; type-in: oxygen -->
+
+Guests get {{c1::tea::a drink}} first.
+
+Hint: Think of leaves.
+<!-- id: hidden -->
+"""
+
+
+@pytest.fixture
+def full(tmp_path: Path, learner: Learner) -> Learner:
+    """A learner with a deck whose notes have whatever notes can have."""
+    learner.imports(Publisher(tmp_path, FULL).publishes(FIRST))
+    return learner
+
+
+@proves(
+    "The front asks a question, or shows a text with something hidden in it, and offers a hint"
+    " behind a button if the note has one."
+)
+def test_the_front(full: Learner) -> None:
+    """Nothing else is to be seen there; the hint is in an element that opens on request."""
+    assert full.question("full") == "What should the water do?"
+    assert full.question("hidden") == "Guests get [a drink] first."
+    for key, hint in (("full", "Think of bubbles."), ("hidden", "Think of leaves.")):
+        page = full.card(key).question()
+        before, _, after = page.partition("<details")
+        assert hint not in before and f"<div>{hint}</div></details>" in after
+        rest = visible_text(before + after.partition("</details>")[2])
+        assert rest.replace("\u2068", "").replace("\u2069", "") == full.question(key)
+    assert "<details" not in full.card("typed").question()
+
+
+@proves(
+    "The back gives the answer, and below it, where the note has them, other answers that count as"
+    " right, an explanation, the topic and the source."
+)
+def test_the_back(full: Learner) -> None:
+    """In this order, and nothing that the note does not have."""
+    seen = visible_text(full.card("full").answer())
+    place = -1
+    for part in ("Boil.", "seethe", "Only for black tea.", "Kitchen › Tea", "A handbook"):
+        assert seen.count(part) == 1
+        assert place < (place := seen.index(part))
+    assert "Guests get tea first." in visible_text(full.card("hidden").answer())
+    for part in ("accept", "extra"):
+        assert f'class="{part}"' in full.card("full").answer()
+        assert f'class="{part}"' not in full.card("hidden").answer()
+
+
+@proves("Where the front has a line to type in, the back compares what you typed with the answer.")
+def test_typed_answers(full: Learner) -> None:
+    """Anki's marks for both stand there, and the answer is what is to be typed."""
+    assert "[[type:TypeIn]]" in full.card("typed").question()
+    assert "[[type:TypeIn]]" in full.card("typed").answer()
+    assert full.note("typed")["TypeIn"] == "oxygen"
+    compared = full.collection.compare_answer("oxygen", "oxigen")
+    assert "typeBad" in compared and "typeMissed" in compared
+    assert "[[type:" not in full.card("full").question()
+
+
+@proves("The page of the deck says which version you have.")
+def test_the_version(author: Publisher, learner: Learner, first: Path) -> None:
+    """It stands in the description, and is the new one after an update."""
+    for version, path in (("1.0.0", first), ("1.0.1", author.publishes(SECOND, ANSWER))):
+        learner.imports(path)
+        deck = learner.collection.decks.by_name("Released")
+        assert deck is not None
+        assert version in deck["desc"]
+
+
+@proves(
+    "Each note has a name, in the field *Key*, and `Key:` with that name finds the note in"
+    " *Browse*."
+)
+def test_the_key(full: Learner) -> None:
+    """One note, and no other."""
+    for note in map(full.collection.get_note, full.collection.find_notes("")):
+        assert list(full.collection.find_notes(f"Key:{note['Key']}")) == [note.id]

@@ -105,7 +105,7 @@ NO_CHANGE: dict[str, Edit] = {
     "text that is no note": put("Q: What is one?", "Some prose.\n\nQ: What is one?"),
     "another file": move("notes.md", "a.md"),
     "an unused file": add("more.png", PEER_PNG),
-    "an ignored rule": put('"R"\n', '"R"\n[check]\nignore = ["unused-file"]\n', MANIFEST),
+    "an ignored rule": put("false\n", 'false\ncheck.ignore = ["unused-file"]\n', MANIFEST),
 }
 
 
@@ -562,6 +562,14 @@ def test_what_changed_many_notes_is_named(before: str, after: str, cause: str) -
     assert author.plan().notices == (told,)
 
 
+def test_one_change_of_a_small_deck_is_no_wonder() -> None:
+    """One note shares nothing with others, however few they are."""
+    author = Author(basic("one") + basic("two"))
+    author.release()
+    author.edit("Is one a", "Was one a")
+    assert author.plan().notices == ()
+
+
 # ------------------------------------------------------------------ versions
 
 
@@ -666,7 +674,7 @@ def test_an_unknown_hazard_is_refused() -> None:
 
 def changed_types(change: Callable[[NoteType], NoteType]) -> Callable[[Manifest, int], Any]:
     """Our note types as a later version might have them."""
-    return lambda manifest, modified: tuple(change(t) for t in note_types(manifest, modified))
+    return lambda *given: tuple(change(t) for t in note_types(*given))
 
 
 SCHEMAS: dict[str, Callable[[NoteType], NoteType]] = {
@@ -908,7 +916,7 @@ def test_deck_toml_keeps_its_other_bytes(disk: Path) -> None:
     text = (
         '\ufeff# version = "0.0.1"\r\nformat = 1\r\nid = "released"\nname = "Released"\r\n'
         "version   =\t'1.0.0'   # the version\r\ntag_root = \"R\"\r\n\r\n\r\n"
-        '[source]\r\ntitle = "version = \\"1.0.0\\""'
+        '[source]\r\ntitle = "version = \\"1.0.0\\""\r\n\r\n[check]\r\nquality = false'
     )
     (disk / MANIFEST).write_bytes(text.encode())
     plan = release_deck(disk, clock=FIRST + DAY)

@@ -17,7 +17,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from deck_helper import DECK_TOML, describe, describe_package, findings, small_deck, with_invisible
+from deck_helper import (
+    DECK_TOML,
+    JUDGED_TOML,
+    describe,
+    describe_package,
+    findings,
+    small_deck,
+    with_invisible,
+)
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
@@ -28,6 +36,9 @@ CHAPTERS = sorted((Path(__file__).parent / "spec").glob("*.md"))
 
 NEED_BYTES = {"invalid-encoding", "file-too-large", "field-too-large", "large-media"}
 """Rules that no readable text in a chapter can break; the tests below do."""
+
+JUDGED = ("18-card-quality", "19-claims", "20-wording")
+"""The chapters whose cards are judged; in the others, the notes show a form, and ask nothing."""
 
 NOTE = "Q: a\n\nA: b\n<!-- id: x -->\n"
 
@@ -78,7 +89,8 @@ CASES = [case for chapter in CHAPTERS for case in read_chapter(chapter)]
 def test_case(case: Case) -> None:
     """The files of a case compile to its notes, or are found to have its faults."""
     assert case.files and case.expected and case.explained
-    result = compile_deck(small_deck(case.files))
+    manifest = JUDGED_TOML if case.chapter.stem in JUDGED else DECK_TOML
+    result = compile_deck(small_deck({"deck.toml": manifest, **case.files}))
     wanted = case.expected.get("diagnostics")
     found = findings(result.diagnostics, infos=wanted is not None and "info" in wanted.info.split())
     got = {"diagnostics": "\n".join(map(describe, found))}

@@ -141,7 +141,8 @@ def test_shown_as_written(key: str, case: Case, compiled: Compiled, in_anki: InA
     for number, (front, back) in pages:
         question, answer = case.questions[number], case.answers[number]
         assert visible_text(front) == question, "nothing else stands on the front"
-        assert visible_text(back) == (f"{question} {answer}" if basic else answer)
+        shown = f"{question} {answer}" if basic else answer
+        assert visible_text(back) == f"{shown} spec-deck/{key}", "but for the name of the note"
         assert question and question != answer
     assert seen.sounds == 0
 

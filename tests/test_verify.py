@@ -34,8 +34,8 @@ from verify_helper import (
     write,
 )
 
-from crss_deck import Package
-from crss_deck.hazards import HAZARDS, REMARKS
+from crss_deck import Package, read_apkg
+from crss_deck.hazards import ALLOWED, HAZARDS, RELEASE_HAZARDS, REMARKS
 from crss_deck.learner import AnkiCollection, Learner, Log
 from crss_deck.note_types import Field
 from crss_deck.verify import SHOWN_NOTES, Verification, VerifyError, verify_package
@@ -756,6 +756,38 @@ def test_known_hazards_can_be_allowed(tmp_path: Path) -> None:
     assert notes_of(found, "card-became-empty") == {"dough"}
     with pytest.raises(ValueError, match="no hazard 'nothing'"):
         verify_package(new, [old], allow=["nothing"])
+
+
+def test_what_a_release_was_allowed_is_allowed(tmp_path: Path) -> None:
+    """The package's deck.lock says so; but not what was allowed before the learner's package."""
+    author = Author(NOTES, MEDIA)
+    first = publish(author, tmp_path)
+    author.edit("{{c2::leaves}}", "leaves")
+    author.release(allow=["card-removed"], version="2.0.0")
+    second = write(tmp_path / "2.0.0.apkg", author.package())
+    author.edit("Is number-1 a name?", "Is number-1 really a name?")
+    third = publish(author, tmp_path)
+    for new in (second, third):
+        found = verify_package(new, [first])
+        assert found.ok
+        assert remarks(found) == {"card-became-empty"}
+    # One who has a draft may have anything.
+    draft = write(tmp_path / "draft.apkg", read_apkg(first)._replace(lock=""))
+    assert names(verify_package(second, [draft])) == {"card-became-empty"}
+    author.edit("{{c1::red {{c2::rose}} flower}}", "{{c1::red rose flower}}")
+    author.release(allow=["deck-renamed", "card-removed"], version="3.0.0")
+    fourth = read_apkg(write(tmp_path / "3.0.0.apkg", author.package()))
+    assert " allow=card-removed\n" in fourth.lock.partition("release 3.0.0 ")[2]
+    lock = re.sub(r"(release 3.0.0 .*) allow=card-removed\n", r"\1\n", fourth.lock)
+    secret = write(tmp_path / "secret.apkg", fourth._replace(lock=lock))
+    assert names(verify_package(secret, [third])) == {"card-became-empty"}
+    assert verify_package(secret, [first]).ok
+
+
+def test_every_hazard_that_can_be_allowed_is_known() -> None:
+    """What `release --allow` accepts has a name here too."""
+    assert set(ALLOWED) == set(RELEASE_HAZARDS)
+    assert set(ALLOWED.values()) <= set(HAZARDS)
 
 
 def test_the_json_says_the_same(tmp_path: Path) -> None:

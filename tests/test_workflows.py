@@ -22,15 +22,26 @@ from typing import Any
 import pytest
 import yaml
 from command_helper import environment
+from docs_helper import fences
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from release_helper import FIRST, Author, basic
+
+import crss_deck
+from crss_deck.build import lock_tools
+from crss_deck.init import init_deck
+from crss_deck.release import release_deck
 
 ROOT = Path(__file__).parents[1]
 SCRIPTS = ROOT / "scripts"
 REQUIREMENTS = ROOT / "requirements"
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 ACTION = ROOT / "action.yml"
+RECIPES = ROOT / "docs" / "recipes.md"
+NEW = (
+    Path(crss_deck.__file__).parent / "templates" / "init" / ".github" / "workflows" / "release.yml"
+)
+"""What `crss-deck init` gives a new deck, before its names are filled in."""
 
 scripts_run = pytest.mark.skipif(
     sys.platform == "win32", reason="GitHub runs these scripts on Linux; the stand-ins are POSIX"
@@ -60,6 +71,11 @@ def lines_of(workflow: str, job: str) -> list[str]:
 
 
 every_file = pytest.mark.parametrize("path", [*WORKFLOWS, ACTION], ids=lambda path: path.name)
+files_with_new = pytest.mark.parametrize(
+    "path",
+    [*WORKFLOWS, ACTION, NEW],
+    ids=lambda path: f"{path.parent.parent.parent.name}/{path.name}",
+)
 every_workflow = pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
 
 
@@ -95,10 +111,15 @@ def test_a_script_is_run() -> None:
         for script in SCRIPTS.glob("*.*")
         if not any(script.name in text for path, text in texts.items() if path != script)
     }
-    assert idle <= {"compile-requirements.sh"}
+    assert idle == {
+        "anki_versions.py",
+        "compile-requirements.sh",
+        "run_hashes.py",
+        "screenshots.py",
+    }
 
 
-@every_file
+@files_with_new
 def test_an_action_is_pinned(path: Path) -> None:
     """Every action is named by a whole commit, with its tag beside it."""
     used = re.findall(r"uses: (.*)", path.read_text(encoding="utf-8"))
@@ -111,7 +132,7 @@ def test_an_action_has_one_version() -> None:
     """All files name the same commit of an action."""
     used = {
         tuple(action.split("@", 1))
-        for path in [*WORKFLOWS, ACTION]
+        for path in [*WORKFLOWS, ACTION, NEW, RECIPES]
         for action in re.findall(r"uses: (.*)", path.read_text(encoding="utf-8"))
     }
     assert len(used) == len({name for name, _ in used})
@@ -143,7 +164,7 @@ def test_a_job_may_do_what_it_must(path: Path) -> None:
     assert found == {key: value for key, value in RIGHTS.items() if key[0] == path.name}
 
 
-@every_file
+@files_with_new
 def test_no_token_stays_in_a_checkout(path: Path) -> None:
     """A checkout leaves no credentials behind for what runs after it."""
     for step in steps_of(path):
@@ -275,7 +296,7 @@ def test_requirements_agree() -> None:
 
 def test_no_file_names_a_registry() -> None:
     """Which registry is asked is the machine's business: no file of ours names one."""
-    paths = [*WORKFLOWS, ACTION, ROOT / ".pre-commit-hooks.yaml"]
+    paths = [*WORKFLOWS, ACTION, NEW, ROOT / ".pre-commit-hooks.yaml"]
     paths += [*SCRIPTS.glob("*.*"), *REQUIREMENTS.glob("*.*")]
     for path in paths:
         found = re.search(r"pypi\.org|pythonhosted|index-url|find-links", path.read_text("utf-8"))
@@ -310,10 +331,19 @@ def output_of(*command: str, cwd: Path = ROOT) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
-def test_zizmor_finds_nothing() -> None:
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    """The workflow for pull requests that the recipes show."""
+    (text,) = [each.text for each in fences(RECIPES, "yaml") if "jobs:" in each.text]
+    path = tmp_path / "check.yml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_zizmor_finds_nothing(recipe: Path) -> None:
     """No known weakness of workflows, as strict as it can be."""
     command = (tool("zizmor"), "--offline", "--no-progress", "--persona", "auditor")
-    code, said = output_of(*command, *map(str, WORKFLOWS), str(ACTION))
+    code, said = output_of(*command, *map(str, WORKFLOWS), str(ACTION), str(NEW), str(recipe))
     assert code == 0, said
 
 
@@ -326,9 +356,10 @@ def test_zizmor_would_find_something(tmp_path: Path) -> None:
     assert "unpinned-uses" in said
 
 
-def test_actionlint_finds_nothing() -> None:
+def test_actionlint_finds_nothing(recipe: Path) -> None:
     """The workflows are well-formed, down to expressions and the shell."""
-    code, said = output_of(tool("actionlint"), *map(str, WORKFLOWS))
+    command = (tool("actionlint"), "-shellcheck", tool("shellcheck"))
+    code, said = output_of(*command, *map(str, WORKFLOWS), str(NEW), str(recipe))
     assert code == 0, said
 
 
@@ -380,7 +411,11 @@ match arguments[:2]:
         limit = int(option("--limit")[0])
         names = sorted(path.name for path in releases.iterdir())[:limit]
         drafts = {name for name in names if (releases / name / "draft").exists()}
-        print(json.dumps([{"tagName": n, "isDraft": n in drafts} for n in names]))
+        if "--jq" in arguments:
+            assert option("--jq") == [".[].tagName"] and "--exclude-drafts" in arguments
+            print(*[name for name in names if name not in drafts], sep="\\n")
+        else:
+            print(json.dumps([{"tagName": n, "isDraft": n in drafts} for n in names]))
     case ["release", "download"]:
         copied = False
         for path in (releases / arguments[2]).iterdir():
@@ -474,17 +509,6 @@ class Place:
         shutil.rmtree(self.root / "source", ignore_errors=True)
         author.write(self.root / "source")
 
-    def locks(self, *releases: str) -> None:
-        """Put a deck.lock there that has just these releases, and what they allow."""
-        lines = [
-            "release {} 2026-01-01T00:00:00Z content=0 tools=a/1{}".format(
-                release.split(" ")[0], "".join(f" {word}" for word in release.split(" ")[1:])
-            )
-            for release in releases
-        ]
-        (self.root / "source").mkdir(exist_ok=True)
-        (self.root / "source" / "deck.lock").write_text("\n".join(lines), encoding="utf-8")
-
     def recorded(self) -> list[list[str]]:
         """The calls of programs that only take notes."""
         return [json.loads(line) for line in self.record.read_text("utf-8").splitlines()]
@@ -559,8 +583,20 @@ def test_a_tag_becomes_a_release(place: Place) -> None:
         "released-1.1.0",
     ]
     for folder in published.iterdir():
-        names = {f"{folder.name}.apkg", f"{folder.name}.json", "SHA256SUMS", "notes"}
-        assert {path.name for path in folder.iterdir()} == names
+        kinds = ("apkg", "html", "json")
+        assert {path.name for path in folder.iterdir()} == {
+            *(f"{folder.name}.{kind}" for kind in kinds),
+            "SHA256SUMS",
+            "notes",
+        }
+        sums = (folder / "SHA256SUMS").read_text("utf-8").splitlines()
+        assert sums == [
+            f"{sha256((folder / name).read_bytes()).hexdigest()}  {name}"
+            for name in (f"{folder.name}.{kind}" for kind in kinds)
+        ]
+        page = (folder / f"{folder.name}.html").read_text("utf-8")
+        assert "<title>Released</title>" in page
+        assert '"place":"source/notes.md:1"' in page
         assert f"{folder.name}.apkg --repo someone/decks" in (folder / "notes").read_text("utf-8")
     notes = [(folder / "notes").read_text("utf-8") for folder in sorted(published.iterdir())]
     assert notes[0].startswith("First release.")
@@ -633,14 +669,6 @@ if sys.argv[1] == "diff":
     print(os.environ.get("DIFF", ""))
 """
 
-JUDGE = """\
-import json, os, sys
-found = os.environ["FOUND"].split() if "--upgrade-from" in sys.argv else []
-if "json" in sys.argv:
-    print(json.dumps({"problems": [{"name": name} for name in found]}))
-sys.exit(1 if found else 0)
-"""
-
 
 @pytest.fixture
 def stub(place: Place) -> dict[str, str]:
@@ -655,7 +683,11 @@ def stub(place: Place) -> dict[str, str]:
 def package_folder(folder: Path, tag: str) -> None:
     """Files as those of a release, with their checksums."""
     folder.mkdir(parents=True)
-    contents = {f"{tag}.apkg": b"a package", f"{tag}.json": b'{"name": "CRSS::Released"}'}
+    contents = {
+        f"{tag}.apkg": b"a package",
+        f"{tag}.html": b"a page",
+        f"{tag}.json": b'{"name": "CRSS::Released"}',
+    }
     for name, content in contents.items():
         (folder / name).write_bytes(content)
     sums = [f"{sha256(content).hexdigest()}  {name}\n" for name, content in contents.items()]
@@ -666,7 +698,6 @@ def package_folder(folder: Path, tag: str) -> None:
 def hotfix(place: Place) -> Place:
     """A place where 1.5.0 was built, after 1.2.0, 1.10.0 and 1.4.0 were published and fetched."""
     package_folder(place.root / "build", "released-1.5.0")
-    place.locks("1.2.0", "1.4.0", "1.5.0")
     for version in ("1.2.0", "1.10.0", "1.4.0"):
         tag = f"released-{version}"
         package_folder(place.root / "published" / tag, tag)
@@ -712,27 +743,6 @@ def test_a_package_that_does_not_arrive_is_refused(
 
 
 @scripts_run
-def test_what_was_allowed_refuses_nothing(hotfix: Place, stub: dict[str, str]) -> None:
-    """A cost that a release was allowed to have, and no other, passes for earlier packages."""
-    judge = hotfix.programs / "stub" / "crss_deck" / "__main__.py"
-    judge.write_text(JUDGE, encoding="utf-8")
-    shutil.rmtree(hotfix.root / "published" / "released-1.10.0")
-    found = {"FOUND": "card-became-empty renumbered-cloze"}
-    hotfix.refuses(VERIFY, **stub, **found)
-    hotfix.locks("1.2.0 allow=card-removed,number-moved", "1.4.0", "1.5.0 allow=card-removed")
-    hotfix.refuses(VERIFY, **stub, **found)
-    hotfix.locks("1.2.0", "1.4.0", "1.5.0 allow=card-removed,number-moved")
-    hotfix.passes(VERIFY, **stub, **found)
-    allowed = "- passed with what deck.lock allows (card-became-empty, renumbered-cloze): "
-    assert f"{allowed}upgrade from released-1.4.0" in hotfix.summary.read_text("utf-8")
-    # What was allowed before the package that a learner has is no excuse.
-    hotfix.locks("1.2.0", "1.4.0 allow=card-removed,number-moved", "1.5.0")
-    hotfix.refuses(VERIFY, **stub, **found)
-    hotfix.locks("1.2.0", "1.4.0", "1.5.0 allow=card-removed")
-    hotfix.refuses(VERIFY, **stub, **found)
-
-
-@scripts_run
 def test_a_hotfix_beside_a_higher_version_is_allowed(hotfix: Place, stub: dict[str, str]) -> None:
     """What learners of a higher version would miss is a warning: this is not for them."""
     done = hotfix.run(VERIFY, **stub | {"CODES": '{"released-1.10.0": 1}'})
@@ -760,6 +770,7 @@ def test_the_older_of_two_is_not_shown_first(hotfix: Place) -> None:
 @scripts_run
 def test_notes_that_are_too_long_are_shortened(hotfix: Place, stub: dict[str, str]) -> None:
     """Of too many changes there remain the changelog and how to check a download."""
+    (hotfix.root / "source").mkdir()
     changelog = "# Changelog\n\n## 1.5.0 (2026-01-01)\n\nBetter.\n\n## 1.4.0 (2025-01-01)\n\nOld.\n"
     (hotfix.root / "source" / "CHANGELOG.md").write_text(changelog, encoding="utf-8")
     line = "python scripts/deck_release.py notes source released-1.5.0 build published"
@@ -1186,3 +1197,209 @@ def test_lint_runs_every_gate(place: Place) -> None:
     for fault in ('"""Wrong type."""\n\nNUMBER: int = ""\n', "import os\n", "NUMBER  =  1\n"):
         good.write_text(fault, encoding="utf-8")
         assert place.run(line).returncode == 1
+
+
+# ------------------------------------------------------------------ the workflow of a new deck
+
+
+class NewDeck:
+    """A repository with a deck as `crss-deck init` makes it, on a machine with stand-ins."""
+
+    def __init__(self, place: Place, folder: str = ".") -> None:
+        shutil.rmtree(place.root)
+        self.place = place
+        self.folder = place.root / folder
+        self.id = init_deck(self.folder, suffix="x7k2p9", name="Tea").id
+        self.notes = self.folder / "source" / "01-first-notes.md"
+        self.workflow = loaded(self.folder / ".github" / "workflows" / "release.yml")
+        self.date = FIRST
+        place.only_records("pip")
+
+    def edit(self, before: str, after: str) -> None:
+        """Put one text in the place of another."""
+        text = self.notes.read_text(encoding="utf-8")
+        assert text.count(before) == 1
+        self.notes.write_text(text.replace(before, after), encoding="utf-8")
+
+    def release(self, *allow: str) -> str:
+        """Make the next release; its tag."""
+        self.date += 86_400
+        return release_deck(self.folder / "source", clock=self.date, allow=allow).tag
+
+    def steps(self, job: str) -> dict[str, str]:
+        """What a job runs, by the name of the step."""
+        return {
+            step["name"]: step["run"]
+            for step in self.workflow["jobs"][job]["steps"]
+            if "run" in step
+        }
+
+    def publishes(self, tag: str, fails: str = "") -> str:
+        """Do what the workflow does for a tag, up to the step that has to fail; what it says."""
+        for folder in ("build", "published"):
+            shutil.rmtree(self.folder / folder, ignore_errors=True)
+        where = self.workflow["jobs"]["build"]["defaults"]["run"].get("working-directory", ".")
+        for name, line in (self.steps("build") | self.steps("publish")).items():
+            if name in self.steps("build"):
+                line = f"cd {where}\n{line}"
+            elif where != ".":  # the artifact is there, and nothing else
+                shutil.copytree(self.place.root / self.uploaded, self.place.root / "build")
+            variables = {"GITHUB_REF_NAME": tag, **self.workflow["env"]}
+            if name == fails:
+                done = self.place.run(line, **variables)
+                assert done.returncode == 1, done.stdout + done.stderr
+                assert "Traceback" not in done.stderr
+                return done.stdout + done.stderr
+            self.place.passes(line, **variables)
+        assert not fails
+        return ""
+
+    @property
+    def uploaded(self) -> str:
+        """The folder that the job which builds hands over."""
+        *_, last = self.workflow["jobs"]["build"]["steps"]
+        return str(last["with"]["path"])
+
+
+@pytest.fixture
+def new_deck(place: Place) -> NewDeck:
+    """A new deck without a release."""
+    return NewDeck(place)
+
+
+def test_a_new_deck_may_do_what_it_must(place: Place) -> None:
+    """Its tags alone start the workflow, and only the job that publishes can write."""
+    deck = NewDeck(place)
+    (pattern,) = deck.workflow[True]["push"]["tags"]
+    assert list(deck.workflow[True]) == ["push"]
+    assert starts(pattern, f"{deck.id}-1.12.0")
+    assert not starts(pattern, "tea-1.12.0")
+    assert not starts(pattern, f"{deck.id}-1.0")
+    assert deck.workflow["permissions"] == {}
+    jobs = deck.workflow["jobs"]
+    assert {name: job["permissions"]["contents"] for name, job in jobs.items()} == {
+        "build": "read",
+        "publish": "write",
+    }
+    assert all(len(job["permissions"]) == 1 for job in jobs.values())
+    assert jobs["publish"]["needs"] == "build"
+    text = (place.root / ".github" / "workflows" / "release.yml").read_text(encoding="utf-8")
+    assert not any("${{" in line for job in jobs for line in deck.steps(job).values()), text
+
+
+@scripts_run
+@pytest.mark.anki
+def test_a_new_deck_publishes_its_releases(new_deck: NewDeck) -> None:
+    """Three releases by the very lines of the workflow, the last at a price that was allowed."""
+    first = new_deck.release()
+    new_deck.publishes(first)
+    new_deck.edit("three minutes", "four minutes")
+    second = new_deck.release()
+    new_deck.publishes(second)
+    new_deck.edit("{{c2::the leaves}}", "the leaves")
+    third = new_deck.release("card-removed")
+    # Another deck, and what is not published, are not looked at.
+    for name in (f"{new_deck.id}-2-1.0.0", "other-1.0.0", f"{new_deck.id}-1.0.5"):
+        (new_deck.place.github / "releases" / name).mkdir()
+    (new_deck.place.github / "releases" / f"{new_deck.id}-1.0.5" / "draft").touch()
+    new_deck.publishes(third)
+    assert [first, second, third] == [f"{new_deck.id}-{v}" for v in ("1.0.0", "1.0.1", "2.0.0")]
+
+    published = new_deck.place.github / "releases"
+    for tag in (first, second, third):
+        names = {f"{tag}.apkg", f"{tag}.json", "SHA256SUMS", "notes"}
+        assert {path.name for path in (published / tag).iterdir()} == names
+    created = new_deck.place.calls("release", "create")
+    assert [call[2] for call in created] == [first, second, third]
+    assert all("--verify-tag" in call for call in created)
+    downloaded = new_deck.place.calls("release", "download")
+    assert [call[2] for call in downloaded] == [first, first, second]
+    notes = [(published / tag / "notes").read_text("utf-8") for tag in (first, second, third)]
+    assert notes[0].strip() == "First release."
+    assert notes[1].lstrip().startswith("Import the new file over the old one")
+    assert "<summary>Every change since 1.0.0</summary>\n\n### Reworded" in notes[1]
+    assert "<del>three</del> <ins>four</ins> minutes" in notes[1]
+    assert "Tools > Empty Cards" in notes[2].partition("<details>")[0]
+    assert "1.0.1" in notes[2] and "First release" not in notes[2]
+
+
+@scripts_run
+def test_a_new_deck_is_built_by_what_released_it(new_deck: NewDeck) -> None:
+    """The versions in deck.lock are installed; without any, the version that made the workflow."""
+    install = new_deck.steps("build")["Install"]
+    variables = {"GITHUB_REF_NAME": f"{new_deck.id}-1.0.0", **new_deck.workflow["env"]}
+    new_deck.place.passes(install, **variables)
+    new_deck.release()
+    lock = new_deck.place.root / "source" / "deck.lock"
+    ours = f"crss-deck/{crss_deck.__version__}"
+    assert ours in lock.read_text(encoding="utf-8")
+    new_deck.place.passes(install, **variables)
+    text = lock.read_text(encoding="utf-8").replace(ours, "crss-deck/7.8.9")
+    later = text.replace("release 1.0.0 ", "release 1.10.0 ").replace("7.8.9", "9.9.9")
+    lock.write_text(text + later, encoding="utf-8")
+    new_deck.place.passes(install, **variables)
+    tools = lock_tools()
+    others = [f"{name}=={tools[name]}" for name in ("markdown-it-py", "pygments")]
+    wanted = ["install", "crss-deck[anki]"]
+    assert new_deck.place.recorded() == [
+        [*wanted, f"crss-deck=={crss_deck.__version__}"],
+        [*wanted, f"crss-deck=={crss_deck.__version__}", *others],
+        [*wanted, "crss-deck==7.8.9", *others],
+    ]
+
+
+@scripts_run
+def test_a_new_deck_refuses_what_is_no_release(new_deck: NewDeck) -> None:
+    """A tag before a release, of another version, or of a deck that was changed since."""
+    tag = f"{new_deck.id}-1.0.0"
+    assert "crss-deck release" in new_deck.publishes(tag, fails="Build")
+    assert new_deck.release() == tag
+    wrong = new_deck.publishes(f"{new_deck.id}-1.0.1", fails="Build")
+    assert "::error::source/deck.toml has another version than this tag" in wrong
+    new_deck.edit("three minutes", "four minutes")
+    assert "a draft (changed: a-pot-of-tea)" in new_deck.publishes(tag, fails="Build")
+    new_deck.edit("Extra: What", "Extra What")
+    new_deck.edit("<!-- id: one-plant-two-teas -->", "")
+    assert "::warning title=crss-deck (missing-id)" in new_deck.publishes(tag, fails="Check")
+    assert not (new_deck.place.github / "releases").exists()
+
+
+@scripts_run
+@pytest.mark.anki
+def test_a_new_deck_refuses_what_would_not_arrive(new_deck: NewDeck) -> None:
+    """A lost deck.lock gives new text an old date."""
+    new_deck.publishes(new_deck.release())
+    (new_deck.place.root / "source" / "deck.lock").unlink()
+    new_deck.edit("three minutes", "four minutes")
+    toml = new_deck.place.root / "source" / "deck.toml"
+    toml.write_text(toml.read_text("utf-8").replace("1.0.0", "1.0.1"), encoding="utf-8")
+    new_deck.date -= 2 * 86_400
+    said = new_deck.publishes(new_deck.release(), fails="Try it in Anki")
+    assert "would not arrive" in said and "a-pot-of-tea" in said
+    assert len(new_deck.place.calls("release", "create")) == 1
+
+
+@scripts_run
+@pytest.mark.anki
+def test_one_of_several_decks_publishes_its_releases(place: Place) -> None:
+    """With the two changes of the recipe, a deck in a folder of its own is released as well."""
+    deck = NewDeck(place, "bread")
+    text = (deck.folder / ".github" / "workflows" / "release.yml").read_text(encoding="utf-8")
+    recipe = RECIPES.read_text(encoding="utf-8")
+    for old, new in (
+        ("shell: bash", "working-directory: bread"),
+        ("path: build/\n          if-no", "path: bread/build/"),
+    ):
+        assert text.count(old) == 1 and f"`{new}`" in recipe
+        changed = f"{old}\n        {new}" if "shell" in old else old.replace("path: build/", new)
+        text = text.replace(old, changed)
+    top = place.root / "release-bread.yml"
+    top.write_text(text, encoding="utf-8")
+    deck.workflow = loaded(top)
+    assert deck.uploaded == "bread/build/"
+    tag = deck.release()
+    deck.publishes(tag)
+    names = {f"{tag}.apkg", f"{tag}.json", "SHA256SUMS", "notes"}
+    assert {path.name for path in (place.github / "releases" / tag).iterdir()} == names
+    code, said = output_of(tool("actionlint"), "-shellcheck", tool("shellcheck"), str(top))
+    assert code == 0, said

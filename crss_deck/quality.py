@@ -1,0 +1,283 @@
+"""The cards of a deck judged: note by note, and against each other. Changes nothing.
+
+What reads words runs only for languages whose words it knows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from crss_deck import diagnostics as rules
+from crss_deck.card_rules import (
+    CLOZE_QUESTIONS,
+    ENGLISH_CLOZE_QUESTIONS,
+    ENGLISH_QUESTIONS,
+    QUESTIONS,
+    WITHOUT_BLANKS,
+    Findings,
+    bare_cloze,
+    finding,
+    misfit,
+    short_front,
+)
+from crss_deck.card_view import BasicView, ClozeView, Hidden, View, keys_of, place_of
+from crss_deck.diagnostics import Diagnostic, Related
+from crss_deck.manifest import Limit, Limits, Manifest
+from crss_deck.model import BasicNote, Markdown, Note
+
+MAX_FRONT = 10_000
+"""Characters; nobody reads a longer front, and comparing many of them would take long."""
+_EDGE = r"[.,;:!?…\"“”„‘’'()\[\]«»¿¡—–]"
+# Factored so that the search goes from one mark of punctuation to the next.
+_TOUCHING = re.compile(
+    rf"{_EDGE}(?:(?<=\w{_EDGE}){_EDGE}*(?=\s|\Z)|(?<=\s{_EDGE}){_EDGE}*(?=\w)|(?<=\A{_EDGE}){_EDGE}*(?=\w))"
+)
+
+COMMON_SHARE = 10
+"""What stands in more than a tenth of the notes is the deck's subject, and gives nothing away."""
+COMMON_NOTES = 5
+"""In a small deck, what stands in so many is no more than that."""
+ENOUGH = 1000
+"""So many notes, from all over the deck, tell what stands everywhere."""
+
+
+class QualityJudge:
+    """Judges the cards of a deck: note by note, and at the end what needs all of them."""
+
+    def __init__(self, manifest: Manifest, notes: int) -> None:
+        """Of so many notes, under what deck.toml says of the language and the limits."""
+        language = manifest.language.split("-")[0].lower()
+        self._english = language == "en"
+        self._questions = QUESTIONS
+        self._cloze_questions = CLOZE_QUESTIONS
+        if self._english:
+            self._questions += ENGLISH_QUESTIONS
+            self._cloze_questions += ENGLISH_CLOZE_QUESTIONS
+        if language not in WITHOUT_BLANKS:
+            self._questions += (short_front,)
+            self._cloze_questions += (bare_cloze,)
+        self._limits = _LimitsByTag(manifest)
+        self._fronts: dict[tuple[str, ...], tuple[Note, bool]] = {}
+        self._place = 0
+        self._step = 1 + notes // ENOUGH
+        self._counted = 0
+        self._notes_with: Counter[str] = Counter()
+        self._leaks: list[_Leak] = []
+        self._distinct: list[_Front] = []
+
+    def judge(self, view: View) -> Findings:
+        """What is wrong with a note, as far as it can be said yet."""
+        limits = self._limits(view.note.common.tags)
+        if isinstance(view, BasicView):
+            for question in self._questions:
+                found = question(view, limits)
+                if found:
+                    yield found
+        else:
+            for cloze_question in self._cloze_questions:
+                yield from cloze_question(view, limits)
+        same = self._same_front(view)
+        if same:
+            yield same
+        if not self._english:
+            return
+        self._place += 1
+        if self._place % self._step == 0:
+            self._counted += 1
+            self._notes_with.update(set().union(*(prose.words for prose in view.texts)))
+        if isinstance(view, ClozeView):
+            self._leaks += _leaks(view)
+        front = view.texts[0]
+        if same is None and not front.objects:
+            self._distinct.append(_Front(front.content, front.blocks))
+
+    def finish(self) -> Findings:
+        """What had to wait for the last note."""
+        yield from _twins(self._distinct)
+        if not self._leaks:
+            return
+        by_key: Counter[str] = Counter()
+        for word, key in zip(self._notes_with, keys_of(self._notes_with), strict=True):
+            by_key[key] += self._notes_with[word]
+        least = max(COMMON_NOTES, self._counted // COMMON_SHARE)
+        for leak in self._leaks:
+            if by_key[leak.key] <= least:
+                yield leak.diagnostic
+
+    def _same_front(self, view: View) -> Diagnostic | None:
+        """Two cards that ask the same cannot both be answered right, or one is a mistake."""
+        note = view.note
+        for asked, reverse in _asked(view):
+            first, first_reverse = self._fronts.setdefault(asked, (note, reverse))
+            if first is note:
+                continue
+            here, there = place_of(_front(note)), place_of(_front(first))
+            if not reverse and not first_reverse:
+                return finding(
+                    rules.DUPLICATE_FRONT,
+                    "another note asks the same",
+                    here,
+                    "add what tells the two apart, or remove one",
+                    Related(there, "it is asked here first"),
+                )
+            reverse_note, rival = (note, there) if reverse else (first, here)
+            assert isinstance(reverse_note, BasicNote)
+            reason = "another card has the same front"
+            also = Related(rival, "it is this note's")
+            return misfit(reverse_note, rules.REVERSED_MISFIT, reason, also)
+        return None
+
+
+def _front(note: Note) -> Markdown:
+    return note.front if isinstance(note, BasicNote) else note.text
+
+
+def _asked(view: View) -> Iterator[tuple[tuple[str, ...], bool]]:
+    """What each card shows on its front, and whether it asks back to front.
+
+    Case, blanks and the punctuation around words do not count.
+    """
+    if isinstance(view, BasicView):
+        fronts = [(view.front, False)]
+        if view.note.reversed:
+            fronts.append((view.back, True))
+        for prose, reverse in fronts:
+            if len(prose.low) <= MAX_FRONT:
+                text = " ".join(_TOUCHING.sub("", prose.low).split())
+                yield (text, *prose.objects), reverse
+    elif len(view.text.low) <= MAX_FRONT:
+        for number in dict.fromkeys(hidden.deletion.number for hidden in view.hidden):
+            text = " ".join(view.front(number).split()).rstrip(".!?…")
+            yield (text, *view.text.objects), False
+
+
+class _LimitsByTag:
+    """The limits of a note, by its tags: of several that apply, the most generous."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        self._all = manifest.limits
+        self._by_tag = manifest.tag_limits
+        self._known: dict[tuple[str, ...], Limits] = {}
+
+    def __call__(self, tags: tuple[str, ...]) -> Limits:
+        if not self._by_tag:
+            return self._all
+        if tags not in self._known:
+            found: dict[str, Limit] = {}
+            for each in self._by_tag:
+                if any(f"{tag}::".startswith(f"{each.tag}::") for tag in tags):
+                    for name, limit in each.limits.items():
+                        found[name] = max(limit, found.get(name, limit))
+            self._known[tags] = self._all._replace(**found)
+        return self._known[tags]
+
+
+class _Leak(NamedTuple):
+    """A hidden word that stands on its card too: a fault unless it stands everywhere."""
+
+    key: str
+    diagnostic: Diagnostic
+
+
+LEAKING = 4
+"""Letters that a word has at least before it gives something away."""
+
+
+def _leaks(view: ClozeView) -> Iterator[_Leak]:
+    """For each card, the first hidden word that says something and stands there too."""
+    everywhere = Counter(view.text.keys)
+    suspects = [
+        (hidden, word, key)
+        for hidden in view.hidden
+        for word, key in zip(hidden.words, keys_of(hidden.words), strict=True)
+        if everywhere[key] > 1 and key and len(word) >= LEAKING
+    ]
+    if not suspects:
+        return
+    gone = Counter(
+        (hidden.deletion.number, key) for hidden in view.hidden for key in keys_of(hidden.words)
+    )
+    told: set[int] = set()
+    for hidden, word, key in suspects:
+        number = hidden.deletion.number
+        if everywhere[key] > gone[number, key] and number not in told:
+            told.add(number)
+            yield _Leak(key, _leak(view, hidden, word, key))
+
+
+def _leak(view: ClozeView, hidden: Hidden, word: str, key: str) -> Diagnostic:
+    number = hidden.deletion.number
+    shown = [
+        Related(view.text.span(*place), "it is shown here")
+        for place in view.text.places_of(key)
+        if not any(each.start <= place[0] < each.end for each in view.of(number))
+    ]
+    return finding(
+        rules.CLOZE_LEAK,
+        f"the card of c{number} shows the word that it hides, or one like it: `{word}`",
+        hidden.deletion.span,
+        "say it in other words, or hide something else",
+        *shown[:1],
+    )
+
+
+class _Front(NamedTuple):
+    """The words of a front that say something, and its place."""
+
+    content: frozenset[str]
+    blocks: Markdown
+
+
+LIKE = 80
+"""Of all the words in two fronts that are almost the same, per cent that stand in both."""
+FEWEST_WORDS = 3
+MOST_RIVALS = 50
+"""Fronts with a rare word in common: where there are more, it is not rare."""
+
+
+def _twins(fronts: list[_Front]) -> Findings:
+    """Fronts that have nearly all their words in common, found without comparing all with all.
+
+    If four fifths of all words of two fronts stand in both, then any fifth of the words of one, and
+    two words more, holds two words that they share. So each front is looked for under its rarest.
+    """
+    notes_with: Counter[str] = Counter()
+    for front in fronts:
+        notes_with.update(front.content)
+    in_order = sorted(notes_with, key=lambda word: (notes_with[word], word))
+    rank = {word: place for place, word in enumerate(in_order)}
+    by_word: dict[str, list[int]] = {}
+    for place, front in enumerate(fronts):
+        count = len(front.content)
+        if count < FEWEST_WORDS:
+            continue
+        rarest = sorted(front.content, key=rank.__getitem__)
+        rarest = rarest[: count - -(-LIKE * count // 100) + 2]
+        shared: Counter[int] = Counter()
+        for word in rarest:
+            shared.update(by_word.get(word, ()))
+        rivals = (fronts[rival] for rival, words in shared.items() if words > 1)
+        twin = next((rival for rival in rivals if _alike(front.content, rival.content)), None)
+        if twin is not None:
+            yield finding(
+                rules.NEAR_DUPLICATE,
+                "another note asks almost the same",
+                place_of(front.blocks),
+                "say in each what tells it from the other",
+                Related(place_of(twin.blocks), "it is this one"),
+            )
+        for word in rarest:
+            under = by_word.setdefault(word, [])
+            if len(under) < MOST_RIVALS:
+                under.append(place)
+
+
+def _alike(one: frozenset[str], other: frozenset[str]) -> bool:
+    """Whether two sets of words are almost the same; another number tells them apart."""
+    shared = len(one & other)
+    return 100 * shared >= LIKE * (len(one) + len(other) - shared) and not any(
+        char.isdigit() for word in one ^ other for char in word
+    )

@@ -1,0 +1,78 @@
+"""The deck's own stylesheet: read, and searched for what would fetch something or end too early."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from crss_deck import diagnostics as rules
+from crss_deck.diagnostics import Diagnostic
+from crss_deck.folder import MANIFEST, SourceFolder
+from crss_deck.manifest import Manifest
+
+_TOKEN = re.compile(
+    r"""
+      /\*.*?(?P<comment>\*/|\Z)
+    | "(?:[^"\\\n]|\\.)*(?P<double>"|\n|\Z)
+    | '(?:[^'\\\n]|\\.)*(?P<single>'|\n|\Z)
+    | url\(\s*(?:data:[^"')]*\)|(?=["'](?:data:|\#))|\#)
+    | (?P<fetch>@import\b|url\((?:\s*[^\s)]{1,60})?|(?:image-set|image|src)\()
+    | (?P<escape>\\)
+    """,
+    re.VERBOSE | re.DOTALL | re.IGNORECASE,
+)
+"""What has to be known of CSS: where texts and comments end, and what names an address."""
+_END = re.compile(r"</style", re.IGNORECASE)
+
+
+def read_stylesheet(
+    folder: SourceFolder, manifest: Manifest | None, report: Callable[[Diagnostic], None]
+) -> str:
+    """The text of the stylesheet that deck.toml names; faults are reported.
+
+    Cards must look the same without a network, and tell nobody when they are studied: nothing is
+    fetched. A font or a small picture can lie in the stylesheet itself, as a `data:` address.
+    """
+    path = manifest.stylesheet if manifest else ""
+    if not path:
+        return ""
+    source = folder.texts.get(path)
+    if source is None or not path.endswith(".css"):
+        if folder.shown + path not in {problem.source.path for problem in folder.problems}:
+            report(
+                Diagnostic(
+                    rules.MANIFEST_VALUE,
+                    f"`stylesheet` names `{path}`, which is no stylesheet here",
+                    folder.texts[MANIFEST],
+                    help='write stylesheet = "style.css", or add that file',
+                )
+            )
+        return ""
+
+    def say(match: re.Match[str], message: str, help: str) -> None:
+        line = match.group().split("\n", 1)[0]
+        span = source.span(match.start(), match.start() + len(line))
+        report(Diagnostic(rules.UNSAFE_STYLESHEET, message, source, span, help))
+
+    for match in _END.finditer(source.text):
+        say(match, "the rest would stand on the cards as text", "leave it out")
+    for match in _TOKEN.finditer(source.text):
+        if match["comment"] == "":
+            say(match, "the comment is not closed", "close it with */")
+        elif match["double"] in ("", "\n") or match["single"] in ("", "\n"):
+            say(match, "the quote is not closed on its line", "close it")
+        elif match["fetch"]:
+            say(
+                match,
+                f"`{match['fetch']}` would be fetched whenever a card is shown",
+                "write the rules here"
+                if match["fetch"].lower() == "@import"
+                else "put the file into the stylesheet itself: url(data:…)",
+            )
+        elif match["escape"]:
+            say(
+                match,
+                "a backslash outside of quotes can hide what is fetched",
+                "write the character itself",
+            )
+    return source.text
