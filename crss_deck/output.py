@@ -15,6 +15,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
+if os.name != "nt":
+    import fcntl
+
 from crss_deck.apkg import write_to
 from crss_deck.package import Package
 
@@ -108,11 +111,8 @@ def _lock(stream: IO[bytes]) -> None:
 
     Raises BlockingIOError if another process holds it, OSError where locks do not work.
     """
-    try:
-        import fcntl
-    except ImportError:
-        return
-    fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    if os.name != "nt":
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def sweep(folder: Path) -> None:
