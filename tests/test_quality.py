@@ -150,7 +150,7 @@ def test_judging_says_something_of_cards_and_changes_nothing_else(text: str) -> 
 
 NOTE = "\n\nA: x\n<!-- id: x -->\n"
 ALIKE = (
-    "Q: Which of the {0} equal words is rare here, dear patient reader of these long dull lines?\n\n"
+    "Q: Which of the {0} equal words is rare here, dear patient reader of long dull lines?\n\n"
     "A: x\n<!-- id: n{0} -->"
 )
 
