@@ -343,49 +343,38 @@ def multiple_choice_residue(view: BasicView, limits: Limits) -> Diagnostic | Non
 SHORT_ANSWER = 6
 SENTENCE = 5
 """A front of fewer words is a term; there, words that two languages share are no leak."""
-
-
-def _shared(view: BasicView) -> tuple[int, int]:
-    """How many of the words of a short answer to a sentence say something, and stand in it."""
-    front, back = view.front, view.back
-    if not 0 < len(back.words) <= SHORT_ANSWER or len(front.words) < SENTENCE:
-        return 0, 0
-    if front.objects or back.objects or _YES_NO.match(back.low):
-        return 0, 0
-    if _is_closed(front) or _choices(front.low):
-        return 0, 0  # the answer is one of those offered, which is a fault by itself
-    if 2 * len(back.content) < len(back.words) or max(map(len, back.words)) == 1:
-        return 0, 0  # how far it is: the little words are the answer; so is a single letter
-    return len(back.content), len(back.content & front.content)
-
-
-def answer_in_question(view: BasicView, limits: Limits) -> Diagnostic | None:
-    """The card can be answered by reading it."""
-    all_keys, shared = _shared(view)
-    if not shared or shared < all_keys:
-        return None
-    return finding(
-        rules.ANSWER_IN_QUESTION,
-        "the question holds every word of the answer",
-        view.back.whole,
-        "ask without them, or ask for something else",
-    )
-
-
 MOST = 60
 """Per cent."""
 
 
-def answer_mostly_in_question(view: BasicView, limits: Limits) -> Diagnostic | None:
-    """The card can nearly be answered by reading it."""
-    all_keys, shared = _shared(view)
-    if not shared or shared == all_keys or 100 * shared < MOST * all_keys:
+def answer_in_question(view: BasicView, limits: Limits) -> Diagnostic | None:
+    """The card can be answered, or nearly answered, by reading it.
+
+    Only a short answer to a sentence is looked at, and only words that say something.
+    """
+    front, back = view.front, view.back
+    if not 0 < len(back.words) <= SHORT_ANSWER or len(front.words) < SENTENCE:
         return None
+    if front.objects or back.objects or _YES_NO.match(back.low):
+        return None
+    answer = back.content
+    if 2 * len(answer) < len(back.words) or max(map(len, back.words)) == 1:
+        return None  # how far it is: the little words are the answer; so is a single letter
+    shared = len(answer & front.content)
+    if 100 * shared < MOST * len(answer) or _is_closed(front) or _choices(front.low):
+        return None  # where the question offers answers, that is a fault by itself
+    if shared < len(answer):
+        return finding(
+            rules.ANSWER_MOSTLY_IN_QUESTION,
+            "the question holds most words of the answer",
+            back.whole,
+            "ask without them, or leave them out of the answer",
+        )
     return finding(
-        rules.ANSWER_MOSTLY_IN_QUESTION,
-        "the question holds most words of the answer",
-        view.back.whole,
-        "ask without them, or leave them out of the answer",
+        rules.ANSWER_IN_QUESTION,
+        "the question holds every word of the answer",
+        back.whole,
+        "ask without them, or ask for something else",
     )
 
 
@@ -600,7 +589,6 @@ ENGLISH_QUESTIONS: tuple[Question, ...] = (
     vague_ask,
     multiple_choice_residue,
     answer_in_question,
-    answer_mostly_in_question,
     hint_gives_answer,
 )
 CLOZE_QUESTIONS: tuple[ClozeQuestion, ...] = (long_cloze, many_clozes)

@@ -291,10 +291,10 @@ def words_of(text: str) -> list[str]:
     """The words of a text, in order; what hyphens and apostrophes join is one."""
     # Three times as fast as a regular expression, and this is where the time goes.
     parted = f" {text.translate(_LETTERS)} "
-    words = parted.split()
-    if any(edge in parted for edge in _EDGES):
-        words = [bare for word in words if (bare := word.strip(_JOINTS))]
-    return words
+    for edge in _EDGES:
+        if edge in parted:
+            return [bare for word in parted.split() if (bare := word.strip(_JOINTS))]
+    return parted.split()
 
 
 class _Keys(dict[str, str]):

@@ -95,7 +95,9 @@ def fix_deck(
 
 
 def _errors(result: Compilation) -> Counter[str]:
-    return Counter(error.rule.name for error in result.errors if error.fix is None)
+    """What is left to mend; that a card can now be judged is no fault of mending its note."""
+    errors = (error for error in result.errors if error.fix is None)
+    return Counter(error.rule.name for error in errors if not error.rule.judgment)
 
 
 def _changes(

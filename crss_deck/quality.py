@@ -6,6 +6,7 @@ What reads words runs only for languages whose words it knows.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -210,17 +211,19 @@ def _leaks(view: ClozeView) -> Iterator[_Leak]:
 
 def _leak(view: ClozeView, hidden: Hidden, word: str, key: str) -> Diagnostic:
     number = hidden.deletion.number
-    shown = [
-        Related(view.text.span(*place), "it is shown here")
-        for place in view.text.places_of(key)
-        if not any(each.start <= place[0] < each.end for each in view.of(number))
-    ]
+    gone = view.of(number)
+    shown: tuple[Related, ...] = ()
+    for place in view.text.places_of(key):
+        before = bisect_right(gone, place[0], key=lambda each: each.start) - 1
+        if before < 0 or gone[before].end <= place[0]:
+            shown = (Related(view.text.span(*place), "it is shown here"),)
+            break
     return finding(
         rules.CLOZE_LEAK,
         f"the card of c{number} shows the word that it hides, or one like it: `{word}`",
         hidden.deletion.span,
         "say it in other words, or hide something else",
-        *shown[:1],
+        *shown,
     )
 
 

@@ -68,11 +68,12 @@ def without_echoes(found: Iterable[Diagnostic]) -> list[Diagnostic]:
     errors: dict[str, list[int]] = {}
     references = ""
     for diagnostic in found:
-        if diagnostic.span is None or diagnostic.rule.severity is not Severity.ERROR:
+        rule = diagnostic.rule
+        if diagnostic.span is None or rule.severity is not Severity.ERROR or rule.judgment:
             continue
         if diagnostic.fix is None:
             errors.setdefault(diagnostic.source.path, []).append(diagnostic.span.start)
-        if diagnostic.rule in _REFERENCES:
+        if rule in _REFERENCES:
             references += diagnostic.span.text.lower() + "\n"
     for starts in errors.values():
         starts.sort()

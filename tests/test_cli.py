@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -59,6 +60,57 @@ def test_build_prints_the_path_and_nothing_else(tmp_path: Path) -> None:
     assert done.stdout == f"{path}\n"
     assert re.fullmatch(r"built 1\.0\.0\+draft\.[0-9a-f]{8}: 2 notes, 3 cards\n", done.stderr)
     assert (tmp_path / path).is_file()
+
+
+CLAIMS = """\
+[[claim]]
+id = "A-1"
+text = "a"
+
+[[claim]]
+id = "A-2"
+text = "b"
+waived = "said in jest"
+
+[[claim]]
+id = "A-3"
+text = "c"
+
+[[claim]]
+id = "A-4"
+text = "d"
+waived = "and asked all the same"
+"""
+
+
+def test_build_says_how_much_of_the_source_is_covered(tmp_path: Path) -> None:
+    """In one line, on stderr, unless it shall be quiet; the build record has the numbers."""
+    notes = GOOD.replace("id: one", "id: one; claims: A-1 A-4")
+    folder = deck(tmp_path, notes, DECK_TOML + 'claims = "claims.toml"\n')
+    (folder / "source" / "claims.toml").write_text(CLAIMS, encoding="utf-8")
+    done = run("build", cwd=folder)
+    assert done.returncode == 0
+    assert done.stderr.endswith("\nclaims: 2 of 4 covered, 1 waived, 1 open\n")
+    record = json.loads(Path(folder, done.stdout[:-6] + ".json").read_text(encoding="utf-8"))
+    assert record["claims"] == {"all": 4, "covered": 2, "waived": 1, "open": 1}
+    assert run("build", "-q", cwd=folder).stderr == ""
+
+
+def test_a_build_without_claims_says_nothing_of_them(tmp_path: Path) -> None:
+    """Most decks are made from no one source."""
+    done = run("build", cwd=deck(tmp_path, GOOD))
+    assert "claims" not in done.stderr
+    record = json.loads(Path(tmp_path, done.stdout[:-6] + ".json").read_text(encoding="utf-8"))
+    assert record["claims"] is None
+
+
+def test_a_fault_in_a_named_file_is_one_of_configuration(tmp_path: Path) -> None:
+    """Nothing can be said of the deck while its claims are not understood: exit code 2."""
+    folder = deck(tmp_path, GOOD, DECK_TOML + 'claims = "claims.toml"\n')
+    (folder / "source" / "claims.toml").write_text("[[claim]]\nid = 1\n", encoding="utf-8")
+    done = run("check", "--output-format", "concise", cwd=folder)
+    assert done.returncode == 2
+    assert "source/claims.toml:2:6: error[claims-file]" in done.stdout
 
 
 def test_build_takes_a_source_and_an_output_folder(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from command_helper import CLOCK, run
-from deck_helper import DECK_TOML
+from deck_helper import DECK_TOML, JUDGED_TOML
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -237,3 +237,29 @@ def test_a_deck_that_only_lacks_ids_stays_the_same(
     if before.package and after.package:
         assert before.package.notes == after.package.notes
     assert not [d for d in after.diagnostics if d.rule is MISSING_ID]
+
+
+# ------------------------------------------------------------------ notes that are judged
+
+
+@pytest.mark.parametrize(
+    ("notes", "after"),
+    [
+        pytest.param(
+            "Q: Is it far to the sea?\n\nA: Yes.\n",
+            "Q: Is it far to the sea?\n\nA: Yes.\n<!-- id: is-it-far-to-the-sea -->\n",
+            id="an id for a note that is no good one",
+        ),
+        pytest.param(
+            "He swims {{because he wants to be as strong as a whale in the cold sea}}.\n<!-- id: a -->\n",
+            "He swims {{c1::because he wants to be as strong as a whale in the cold sea}}.\n<!-- id: a -->\n",
+            id="a number for a cloze that is too long",
+        ),
+    ],
+)
+def test_a_judgment_keeps_nobody_from_mending(deck: Path, notes: str, after: str) -> None:
+    """What a card says is its author's decision; its form is mended all the same."""
+    (deck / "deck.toml").write_text(JUDGED_TOML, encoding="utf-8")
+    assert fixed(deck, notes.encode()).decode() == after
+    result = fix_deck(deck, clock=CLOCK)
+    assert {error.rule.judgment for error in result.compilation.errors} == {True}

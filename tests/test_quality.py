@@ -11,6 +11,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from deck_helper import DECK_TOML, JUDGED_TOML, small_deck
+from hypothesis import given
+from hypothesis import strategies as st
+from notes_maker import files, wild_files
 
 from crss_deck import compile_deck, read_deck
 from crss_deck.diagnostics import RULES, Severity
@@ -122,3 +126,64 @@ def test_severities_are_as_measured() -> None:
         "answer-mostly-in-question", "bare-cloze", "cloze-article", "inline-series", "many-clozes",
         "short-front", "vague-ask",
     }  # fmt: skip
+
+
+WORDS = '[[word]]\navoid = ["w*", "a", "中"]\n'
+
+
+@given(st.one_of(files, wild_files))
+def test_judging_says_something_of_cards_and_changes_nothing_else(text: str) -> None:
+    """Whatever a file holds: every judgment has a place in it, and other findings stay."""
+    found = {}
+    for manifest in (DECK_TOML, JUDGED_TOML):
+        manifest += 'wording = "wording.toml"\n'
+        folder = small_deck({"deck.toml": manifest, "wording.toml": WORDS, "notes.md": text})
+        found[manifest] = compile_deck(folder, clock=10**9).diagnostics
+    off, on = (
+        [str(each) for each in diagnostics if each.rule.name not in JUDGING]
+        for diagnostics in found.values()
+    )
+    assert on == off
+    for diagnostic in (each for each in found[manifest] if each.rule.judgment):
+        assert diagnostic.span is not None
+        assert diagnostic.span.text.strip()
+        assert diagnostic.help
+
+
+NOTE = "\n\nA: x\n<!-- id: x -->\n"
+ALIKE = (
+    "Q: Which of the {0} equal words is rare here, dear patient reader of long dull lines?\n\n"
+    "A: x\n<!-- id: n{0} -->"
+)
+
+
+@pytest.mark.parametrize(
+    ("notes", "rule"),
+    [
+        pytest.param(f"Q: b) {'a) x ' * 15_000}?{NOTE}", "long-front", id="options"),
+        pytest.param(f"Q: {'(a) (b) ' * 9_000}{NOTE}", "long-front", id="pairs of options"),
+        pytest.param("Q: " + "?'" * 40_000 + NOTE, "two-questions", id="quotes"),
+        pytest.param(f"Q: {'a. ' * 30_000}is x?{NOTE}", "yes-no-question", id="sentences"),
+        pytest.param(
+            f"Q: x?\n\nA: {'a, ' * 30_000}and b\n<!-- id: x -->\n", "inline-series", id="commas"
+        ),
+        pytest.param(
+            "{{c1::tailor}} " * 6_000 + "tailor\n<!-- id: x -->\n", "cloze-leak", id="one leak"
+        ),
+        pytest.param(
+            " ".join(f"{{{{c{n % 400 + 1}::tailor}}}}" for n in range(4_000))
+            + " tailor\n<!-- id: x -->\n",
+            "cloze-leak",
+            id="leaks",
+        ),
+        pytest.param(
+            "\n\n".join(map(ALIKE.format, ("many", *range(3_000), "most"))),
+            "near-duplicate",
+            id="twins",
+        ),
+    ],
+)
+def test_no_note_takes_long(notes: str, rule: str) -> None:
+    """Each is judged in a moment; with a step that compared all with all, it would take minutes."""
+    folder = small_deck({"deck.toml": JUDGED_TOML, "notes.md": notes})
+    assert rule in [each.rule.name for each in compile_deck(folder, clock=10**9).diagnostics]
