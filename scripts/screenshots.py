@@ -24,7 +24,7 @@ from crss_deck import build_deck
 from crss_deck.init import init_deck
 
 ROOT = Path(__file__).parents[1]
-CARDS = {"day": "understood-then-open-to-change", "night": "main-aim-in-two-parts"}
+CARDS = {"day": "misconception-same-plan-is-fair", "night": "two-halves-of-balanced-knowledge"}
 """The notes whose first cards are shown: a basic one by day, and a cloze note by night."""
 WIDTH = 852
 MISTAKES = """\
@@ -101,7 +101,7 @@ onload = function () {{
   const frames = [...document.querySelectorAll("iframe")];
   frames.forEach((f) => f.style.height = 0);
   const heights = frames.map((f) => f.contentDocument.documentElement.scrollHeight);
-  frames.forEach((f) => f.style.height = Math.max(...heights) + 2 + "px");
+  frames.forEach((f) => f.style.height = Math.max(...heights) + 22 + "px");
   document.body.dataset.height = document.body.scrollHeight;
 }};
 </script></body></html>"""
