@@ -198,7 +198,8 @@ class _Parser:
                 rules.UNNUMBERED_CLOZE,
                 f"`{{{{` opens a cloze, but the field `{draft.current}:` hides nothing",
                 unnumbered.span,
-                r"write \{{…\}} for literal braces, or open a cloze note with `C:`",
+                "close the note with its comment or `---`, or open a cloze note with `C:`;"
+                r" write \{{…\}} for literal braces",
             )
         if any(unnumbered.span == mark for unnumbered in block.unnumbered):
             return
