@@ -16,13 +16,15 @@ from deck_helper import small_deck
 from golden_helper import DECKS
 from test_spec import CASES
 
+import crss_deck
 from crss_deck import compile_deck, read_deck
 from crss_deck.highlight import CLASSES
 from crss_deck.inlines import INLINE_TAGS
 from crss_deck.package import Package
 
 SPECIMEN = (Path(__file__).parent / "specimen.html").read_text(encoding="utf-8")
-STYLE = (Path(__file__).parents[1] / "crss_deck/templates/style.css").read_text(encoding="utf-8")
+TEMPLATES = Path(crss_deck.__file__).parent / "templates"
+STYLE = (TEMPLATES / "style.css").read_text(encoding="utf-8")
 
 
 # ------------------------------------------------------------------ what stands in fields
