@@ -59,9 +59,14 @@ class Prose:
                     self.objects.append(token.content)
                 elif kind == "list_item_open" and token.level == 1:
                     self.items += 1
-        self.text = text = "".join(self._pieces)
-        self.low = _lower(text)
-        self.words = words_of(self.low)
+        text = "".join(self._pieces)
+        low = text.lower()
+        if not text.isascii():
+            self._pieces = [normalize("NFC", piece) for piece in self._pieces]
+            text = "".join(self._pieces)
+            low = _lower(text)
+        self.text, self.low = text, low
+        self.words = words_of(low)
 
     def _inline(self, children: list[Token], hidden: list[_Opened] | None) -> None:
         pieces = self._pieces
@@ -71,8 +76,7 @@ class Prose:
             if opened and opened[-1].hinting and kind != "cloze_close":
                 opened[-1].hint += token.content
             elif kind == "text" or kind == "text_special":
-                text = token.content
-                pieces.append(text if text.isascii() else normalize("NFC", text))
+                pieces.append(token.content)
             elif kind in _MARKUP:
                 continue
             elif kind == "softbreak" or kind == "hardbreak":

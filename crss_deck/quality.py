@@ -9,6 +9,7 @@ import re
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator
+from itertools import chain
 from typing import NamedTuple
 
 from crss_deck import diagnostics as rules
@@ -252,16 +253,14 @@ def _twins(fronts: list[_Front]) -> Findings:
         notes_with.update(front.content)
     in_order = sorted(notes_with, key=lambda word: (notes_with[word], word))
     rank = {word: place for place, word in enumerate(in_order)}
-    by_word: dict[str, list[int]] = {}
+    by_rank: list[list[int]] = [[] for _ in in_order]
     for place, front in enumerate(fronts):
         count = len(front.content)
         if count < FEWEST_WORDS:
             continue
-        rarest = sorted(front.content, key=rank.__getitem__)
-        rarest = rarest[: count - -(-LIKE * count // 100) + 2]
-        shared: Counter[int] = Counter()
-        for word in rarest:
-            shared.update(by_word.get(word, ()))
+        ranks = sorted(map(rank.__getitem__, front.content))
+        rarest = [by_rank[each] for each in ranks[: count - -(-LIKE * count // 100) + 2]]
+        shared = Counter(chain.from_iterable(rarest))
         rivals = (fronts[rival] for rival, words in shared.items() if words > 1)
         twin = next((rival for rival in rivals if _alike(front.content, rival.content)), None)
         if twin is not None:
@@ -272,8 +271,7 @@ def _twins(fronts: list[_Front]) -> Findings:
                 "say in each what tells it from the other",
                 Related(place_of(twin.blocks), "it is this one"),
             )
-        for word in rarest:
-            under = by_word.setdefault(word, [])
+        for under in rarest:
             if len(under) < MOST_RIVALS:
                 under.append(place)
 

@@ -332,7 +332,7 @@ A: This.
 Clozes {{c1::one}} and {{c2::two}}.
 <!-- id: cloze -->
 """
-SECOND = "Q: A new note before all?\n\nA: Yes.\n<!-- id: added -->\n\n" + (
+SECOND = "Q: A new note before all?\n\nA: This one.\n<!-- id: added -->\n\n" + (
     FIRST.replace("The first answer", "A better *answer*").replace("}} and", "}}, {{c3::new}} and")
 )
 

@@ -31,6 +31,7 @@ from crss_deck.hazards import REFUSED, RELEASE_HAZARDS
 from crss_deck.inlines import INLINE_TAGS, METADATA_KEYS
 from crss_deck.labels import LABELS, RESERVED
 from crss_deck.lock import lock_text, read_lock
+from crss_deck.manifest import LIMIT_KEYS, Limits
 from crss_deck.release import Level, release_deck
 from crss_deck.report import as_json
 from crss_deck.source import Source
@@ -629,6 +630,18 @@ def keys_of(value: object) -> set[str]:
     if isinstance(value, dict):
         return set(value) | keys_of(list(value.values()))
     return set().union(*map(keys_of, value)) if isinstance(value, list) else set()
+
+
+def test_card_quality_is_described() -> None:
+    """The page has every rule that judges cards, at its severity, and every limit as it is."""
+    text = (ROOT / "docs" / "card-quality.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `([a-z-]+)` \| (error|warning|info)\b", text, re.MULTILINE))
+    for rule in RULES.values():
+        if rule.judgment and rule.name != "avoided-word":
+            assert rows[rule.name] == rule.severity, rule.name
+    for key, limit in zip(LIMIT_KEYS, Limits(), strict=True):
+        shown = f"[{limit.warning}, {limit.error}]" if limit.error else f"{limit.warning}"
+        assert f"\n| `{key}` | `{shown}` |" in text
 
 
 def test_the_json_report_is_described() -> None:
