@@ -476,7 +476,7 @@ def cloze_function_word(view: ClozeView, limits: Limits) -> Findings:
 
 
 def cloze_series(view: ClozeView, limits: Limits) -> Findings:
-    """A list behind one gap is as hard as its hardest part, every time."""
+    """A list in one cloze is as hard as its hardest part, every time."""
     for hidden in view.hidden:
         if (
             len(hidden.words) > 2
@@ -508,7 +508,7 @@ BARE = 5
 
 
 def bare_cloze(view: ClozeView, limits: Limits) -> Findings:
-    """With next to nothing around it, the gap could hold anything."""
+    """With next to nothing around it, the cloze could hide anything."""
     if view.text.objects:
         return
     counts: dict[int, int] = {}
@@ -523,7 +523,7 @@ def bare_cloze(view: ClozeView, limits: Limits) -> Findings:
                 rules.BARE_CLOZE,
                 f"the card shows {shown} words and hides {gone}",
                 hidden.deletion.span,
-                "say more around the gap, or ask a question",
+                "say more around the cloze, or ask a question",
             )
             return
 
