@@ -7,12 +7,19 @@ from hashlib import sha256
 from pathlib import Path
 
 from crss_deck import Package
+from crss_deck.folder import LOCK
 from crss_deck.package import RenderedNote
 
 DECKS = sorted(path.parent for path in (Path(__file__).parent / "decks").glob("*/source"))
 """The folder of each deck: its `source` and its `golden.txt`."""
 CLOCK = 1_700_000_000
 """When the golden packages are built: 2023-11-14T22:13:20Z."""
+
+
+def clock_for(source: Path) -> int | None:
+    """That moment; for a released deck the present, as its drafts are later than its release."""
+    return None if (source / LOCK).exists() else CLOCK
+
 
 _BLOCK = re.compile(r"(?=<(?:blockquote|h[1-6]|hr|li|ol|p|pre|table|tr|ul)[ >])")
 

@@ -16,7 +16,7 @@ from anki.decks import DeckId
 from anki.notes import Note, NoteFieldsCheckResult
 from anki.template import TemplateRenderContext
 from anki_helper import HAS_OPTIONS, VERSION, import_package, new_collection, outcomes, visible_text
-from golden_helper import CLOCK, DECKS
+from golden_helper import CLOCK, DECKS, clock_for
 
 from crss_deck import Package, build_deck, read_apkg
 from crss_deck.identity import note_type_id
@@ -52,7 +52,7 @@ def deck(
 ) -> Iterator[InAnki]:
     """A deck, built and imported into a new collection."""
     folder = tmp_path_factory.mktemp("anki")
-    built = build_deck(request.param, folder / "build", clock=CLOCK)
+    built = build_deck(request.param, folder / "build", clock=clock_for(request.param))
     assert built.compilation.deck is not None
     with new_collection(folder) as collection:
         log = import_package(collection, built.path)
@@ -98,7 +98,7 @@ def test_anki_keeps_what_was_packaged(deck: InAnki) -> None:
         arrived = stored[note.guid]
         assert tuple(arrived.fields) == note.fields
         assert sorted(arrived.tags) == sorted(note.tags)
-        assert arrived.mod == note.modified == CLOCK - 1
+        assert arrived.mod == note.modified
         assert arrived.mid == note.note_type.id
         cards = arrived.cards()
         assert tuple(card.ord for card in cards) == note.cards
@@ -143,7 +143,7 @@ def test_note_types_keep_names_and_ids(deck: InAnki) -> None:
         assert [(t["name"], t["id"]) for t in stored["tmpls"]] == [
             (template.name, template.id) for template in note_type.templates
         ]
-        assert stored["mod"] == CLOCK - 1
+        assert stored["mod"] == note_type.modified
     assert not [name for name in names if name.endswith("+")]
     assert stock <= set(names)
 
@@ -301,7 +301,9 @@ def test_a_typed_answer_is_asked_for(deck: InAnki) -> None:
 
 def test_decks_do_not_disturb_each_other(tmp_path: Path) -> None:
     """All decks in one collection: every note new, then every note duplicate, none conflicting."""
-    paths = [build_deck(source, tmp_path / "build", clock=CLOCK).path for source in SOURCES]
+    paths = [
+        build_deck(source, tmp_path / "build", clock=clock_for(source)).path for source in SOURCES
+    ]
     counts = [len(read_apkg(path).notes) for path in paths]
     with new_collection(tmp_path) as collection:
         for wanted in ("new", "duplicate"):

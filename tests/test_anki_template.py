@@ -18,7 +18,7 @@ from anki.sound import AVTag, SoundOrVideoTag, TTSTag
 from anki.template import TemplateRenderContext, TemplateRenderOutput
 from anki_helper import import_package, new_collection
 from deck_helper import small_deck
-from golden_helper import CLOCK, DECKS
+from golden_helper import CLOCK, DECKS, clock_for
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_spec import CASES
@@ -39,7 +39,7 @@ SOURCE = Path(__file__).parents[1] / "source"
 def packages() -> Iterator[Package]:
     """The CRSS deck, the golden decks, and all cases of the spec that compile."""
     for source in (SOURCE, *(deck / "source" for deck in DECKS)):
-        package = compile_deck(read_deck(source), clock=CLOCK).package
+        package = compile_deck(read_deck(source), clock=clock_for(source)).package
         assert package is not None
         yield package
     for case in CASES:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from command_helper import CLOCK, environment, run
 from deck_helper import DECK_TOML, PEER_PNG
-from golden_helper import DECKS
+from golden_helper import DECKS, clock_for
 
 from crss_deck import DeckError, PackageError, Source, build_deck, preview, write_apkg
 from crss_deck.build import OutputFolderError
@@ -54,7 +54,7 @@ def deck(folder: Path, notes: str = NOTES) -> Path:
 
 def page_of(source: Path) -> str:
     """The page of a source folder or a package."""
-    return page_html(Previewer(source).look(clock=CLOCK))
+    return page_html(Previewer(source).look(clock=clock_for(source)))
 
 
 def data(page: str) -> dict[str, Any]:
@@ -135,8 +135,8 @@ def test_a_deck_gives_the_same_bytes_again(source: Path, monkeypatch: pytest.Mon
     """Whenever, from wherever, and however it is named: the deck alone decides."""
     monkeypatch.chdir(source.parent)
     page = page_html(Previewer("source").look())
-    assert page_html(Previewer("source").look(clock=CLOCK)) == page
-    assert page_html(Previewer(source).look(clock=CLOCK)) == page
+    assert page_html(Previewer("source").look(clock=clock_for(source))) == page
+    assert page_html(Previewer(source).look(clock=clock_for(source))) == page
 
 
 def test_nothing_of_the_machine_is_on_a_page(tmp_path: Path) -> None:

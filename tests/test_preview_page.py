@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from deck_helper import DECK_TOML, PEER_PNG
-from golden_helper import CLOCK, DECKS
+from golden_helper import CLOCK, DECKS, clock_for
 
 from crss_deck import write_apkg
 from crss_deck.note_types import BASIC, Field, NoteType, Template
@@ -147,7 +147,7 @@ def folder(root: Path, notes: str = NOTES) -> Path:
 
 def page_of(source: Path) -> str:
     """The page of a deck."""
-    return page_html(Previewer(source).look(clock=CLOCK))
+    return page_html(Previewer(source).look(clock=clock_for(source)))
 
 
 # ------------------------------------------------------------------ cards
