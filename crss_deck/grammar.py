@@ -78,7 +78,8 @@ class _InlineParser(ParserInline):
                 else:
                     _place_all(new, start, position)
                 text_start = position
-        if state.pending:
+        if text_start < end:
+            state.pending = src[text_start:end]
             state.pushPending()
             tokens[-1].meta["at"] = (text_start, end)
         state.pos = end
