@@ -68,10 +68,7 @@ def compare(text: str) -> int:
     for content in contents:
         for labels in {}, labels_of(content):
             env |= {"labels": labels, "content": content}
-            ours, plain = (
-                md.inline.parse(content, md, env, [])  # type: ignore[func-returns-value]
-                for md in (OURS, PLAIN)
-            )
+            ours, plain = (md.inline.parse(content, md, env, []) for md in (OURS, PLAIN))
             assert described(ours) == described(plain), content
             check_places(ours, content)
     return len(contents)
