@@ -414,10 +414,11 @@ class _Reader:
         inline.children = children
         if len(children) > MAX_LEVEL and any(token.level > MAX_LEVEL for token in children):
             self._too_deep(places(0))
-        if _NO_PROSE.search(inline.content) is None:
-            return children
-        fired = {t.meta["at"][0] for t in children if t.type == "label" and t.level == 0}
-        self._stray_labels(inline.content, places, marks, fired, children, place)
+        suspects = [match.start() for match in _NO_PROSE.finditer(inline.content)]
+        if suspects:
+            fired = {t.meta["at"][0] for t in children if t.type == "label" and t.level == 0}
+            if not fired.issuperset(suspects):
+                self._stray_labels(inline.content, places, marks, fired, children, place)
         return children
 
     def _stray_labels(
