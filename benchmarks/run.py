@@ -107,7 +107,7 @@ def measure(notes: int, rounds: int, compared: list[Tool], folder: Path) -> dict
 
 
 def row(tool: Tool, by_size: dict[int, dict[str, Result]]) -> str:
-    """A row of the table: for each size two median ratios, of time and of processor time, and peak."""
+    """A row of the table: for each size median ratios of both times, median seconds, most MB."""
     cells = [tool.name]
     for results in by_size.values():
         mine, script = results[tool.name], results[SCRIPT]
