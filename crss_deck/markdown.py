@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from markdown_it.token import Token
@@ -148,6 +149,7 @@ class _Reader:
                 self._group(tokens[start : index + 1])
                 start = index + 1
         self._definitions()
+        _slim(tokens)
         return Document(self._pieces, front_matter)
 
     # -- places
@@ -782,6 +784,21 @@ class _Reader:
     def _definition(self, lines: list[int], message: str, help: str) -> None:
         span = self._lines(*lines)
         self._say(rules.UNUSED_LINK_DEFINITION, message, span.start, span.end, help or "remove it")
+
+
+_EMPTY: Any = MappingProxyType({})
+
+
+def _slim(tokens: list[Token]) -> None:
+    """Let go of the places of tokens, which only the reader needs: a third of a deck's memory."""
+    for token in tokens:
+        if not token.attrs:
+            token.attrs = _EMPTY
+        meta = token.meta
+        if not meta or (len(meta) == 1 and "at" in meta):
+            token.meta = _EMPTY
+        if token.children:
+            _slim(token.children)
 
 
 def _start(token: Token | None) -> int:
