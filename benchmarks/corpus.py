@@ -33,10 +33,11 @@ class Author:
 
     def __init__(self, seed: int) -> None:
         self._random = Random(seed)
-        self._vocabulary = [
+        words = [
             "".join(self._random.choices(SYLLABLES, k=self._random.randint(1, 4)))
             for _ in range(4000)
         ]
+        self._vocabulary = [word for word in words if word != "no"]  # an answer `No, …` is an error
 
     def words(self, count: int) -> str:
         """Some words, here and there one in emphasis or code."""

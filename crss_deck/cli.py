@@ -12,17 +12,17 @@ import sys
 import time
 from contextlib import suppress
 from io import TextIOWrapper
-from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
-from click.shell_completion import CompletionItem
 
 from crss_deck import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from click.shell_completion import CompletionItem
 
     from crss_deck.compiler import Compilation
     from crss_deck.diagnostics import Diagnostic
@@ -86,6 +86,8 @@ def _talk_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _folders(_ctx: click.Context, _argument: click.Parameter, begun: str) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem
+
     return [CompletionItem(begun, type="dir")]
 
 
@@ -109,6 +111,8 @@ def init(folder: str, name: str | None, quiet: bool, verbose: bool, color: str) 
 
     Prints the files that it writes, and says what to do next. Nothing is written over a file.
     """
+    from pathlib import Path
+
     from crss_deck.init import SOURCE, init_deck, name_problem, random_suffix
     from crss_deck.report import printable
 
@@ -600,6 +604,8 @@ def _working(talk: _Talk, doing: str) -> Progress:
 
 def _open(target: str | os.PathLike[str]) -> int:
     """Hand a file or an address to the program that the system has for it."""
+    from pathlib import Path
+
     target = os.fspath(target)
     if not target.startswith("http://"):
         target = str(Path(target).absolute())  # no option of that program, whatever its name

@@ -10,7 +10,9 @@ from bisect import bisect_right
 from functools import cache
 
 from markdown_it import MarkdownIt
+from markdown_it.common.utils import mdTrim
 from markdown_it.parser_inline import ParserInline
+from markdown_it.rules_block import StateBlock
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from markdown_it.utils import EnvType
@@ -78,7 +80,8 @@ class _InlineParser(ParserInline):
                 else:
                     _place_all(new, start, position)
                 text_start = position
-        if state.pending:
+        if text_start < end:
+            state.pending = src[text_start:end]
             state.pushPending()
             tokens[-1].meta["at"] = (text_start, end)
         state.pos = end
@@ -196,6 +199,29 @@ def _join_text(state: StateInline) -> None:
     state.tokens[:] = joined
 
 
+def _prose_rule(state: StateBlock, first: int, _behind: int, _silent: bool) -> bool:
+    """A paragraph whose lines all begin with a letter, as most do.
+
+    No rule but the last could take its first line, and none could end it at a later one: ten rules
+    need not be tried on each.
+    """
+    if state.is_code_block(first):
+        return False
+    line = first
+    while line < state.lineMax and not state.isEmpty(line):
+        if not state.src[state.bMarks[line] + state.tShift[line]].isalpha():
+            return False
+        line += 1
+    state.line = line
+    state.push("paragraph_open", "p", 1).map = [first, line]
+    inline = state.push("inline", "", 0)
+    inline.content = mdTrim(state.getLines(first, line, state.blkIndent, False))
+    inline.map = [first, line]
+    inline.children = []
+    state.push("paragraph_close", "p", -1)
+    return True
+
+
 @cache
 def markdown_it_parser() -> MarkdownIt:
     """CommonMark + tables + strikethrough + dollar math; `parse` alone parses blocks only."""
@@ -212,6 +238,7 @@ def markdown_it_parser() -> MarkdownIt:
         double_inline=True,
     )
     md.use(front_matter_plugin)
+    md.block.ruler.before("front_matter", "prose", _prose_rule)
     md.inline.ruler.before("text", "label", _label_rule)
     md.inline.ruler.push("braces", _brace_rule)
     md.inline.ruler.push("separator", _separator_rule)

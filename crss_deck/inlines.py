@@ -89,6 +89,12 @@ class _Frame(NamedTuple):
 
 _SUSPICIOUS = re.compile(r"[\[~]|\$\$")
 """What in a text alone could be a fault."""
+_DELICATE = re.compile(r"[\[~$]")
+"""The same, or with a code beside it."""
+_HARMLESS = frozenset(("text", "softbreak", "hardbreak", "code_inline")) | {
+    f"{markup}_{end}" for markup in ("em", "strong", "s") for end in ("open", "close")
+}
+"""Tokens that hold no fault, if there are no others."""
 _NEAR_CLOZE = re.compile(
     r"\{\{\s*(?:[cC]\s*[0-9]+\s*(?=\}\})"
     r"|[cC][lI|]\s*::"
@@ -134,8 +140,10 @@ class InlineChecker:
 
         `place` is `heading` or `alt` (the text of an image) where a cloze cannot hide anything.
         """
-        alone = children[0] if len(children) == 1 else None
-        if alone and alone.type == "text" and _SUSPICIOUS.search(alone.content) is None:
+        for token in children:
+            if token.type not in _HARMLESS or _DELICATE.search(token.content) is not None:
+                break
+        else:
             return NOTHING
         self._places = places
         self._children = children

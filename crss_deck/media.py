@@ -6,7 +6,6 @@ import posixpath
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
-from difflib import get_close_matches
 from hashlib import sha256
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -18,6 +17,7 @@ from crss_deck.diagnostics import Diagnostic, Rule, Severity
 from crss_deck.folder import SourceFolder
 from crss_deck.model import BasicNote, Block, MediaFile, Note
 from crss_deck.source import Span
+from crss_deck.toml import near_ones
 
 IMAGES = frozenset([".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg", ".avif", ".bmp"])
 SOUNDS = frozenset([".mp3", ".ogg", ".oga", ".opus", ".wav", ".m4a", ".flac", ".aac"])
@@ -177,7 +177,7 @@ class _Finder:
         if file is None:
             by_lower = {known.lower(): known for known in self._folder.files}
             near = by_lower.get(path.lower())
-            near = near or next(iter(get_close_matches(path, self._folder.files, n=1)), None)
+            near = near or next(iter(near_ones(path, self._folder.files, 1)), None)
             same = near is not None and near.lower() == path.lower()
             if near:
                 here = posixpath.dirname(span.source.path.removeprefix(self._folder.shown))

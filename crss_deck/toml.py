@@ -5,22 +5,28 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterable
-from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 from crss_deck.diagnostics import Diagnostic, Edit, Rule
 from crss_deck.source import Source, Span
 
 
+def near_ones(word: str, known: Iterable[str], most: int) -> list[str]:
+    """The known words most like a word, the nearest first."""
+    from difflib import get_close_matches  # needed for faults alone
+
+    return get_close_matches(word, known, n=most)
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """The known word that is meant, when just one is near; else an empty string."""
-    near = get_close_matches(word, known, n=2)
+    near = near_ones(word, known, 2)
     return near[0] if len(near) == 1 else ""
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
     """`did you mean …?` for the known word most like a word; else an empty string."""
-    near = get_close_matches(word, known, n=1)
+    near = near_ones(word, known, 1)
     return f"did you mean `{near[0]}`?" if near else ""
 
 

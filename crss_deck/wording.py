@@ -19,8 +19,8 @@ from crss_deck.toml import Faults, TomlFile, suggestion
 
 _KEYS = ("avoid", "say", "severity", "reason", "except")
 _TOKEN = re.compile(r"\w+")
-_WITHOUT_BLANKS = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff\uf900-\ufaff]")
-"""Letters of scripts that put no blanks between words."""
+_WITHOUT_BLANKS = "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff\uf900-\ufaff]"
+"""Letters of scripts that put no blanks between words; compiled when there is a list."""
 
 
 class Phrase(NamedTuple):
@@ -66,7 +66,7 @@ def _phrase(text: str) -> Phrase:
     bare = [word.rstrip("*") for word in words]
     ends = [r"\w*" if word.endswith("*") else "" for word in words]
     pattern = r"[\s-]+".join(re.escape(word) + end for word, end in zip(bare, ends, strict=True))
-    if _WITHOUT_BLANKS.search(text):
+    if re.search(_WITHOUT_BLANKS, text):
         return Phrase(text, re.compile(pattern), "", False)
     first = _TOKEN.search(bare[0])
     # What stands before and behind a word is checked only where the phrase ends in one.
