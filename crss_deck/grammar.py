@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections.abc import Callable
 from functools import cache
 
 from markdown_it import MarkdownIt
-from markdown_it.common.utils import mdTrim
+from markdown_it.common import utils
 from markdown_it.parser_inline import ParserInline
 from markdown_it.rules_block import StateBlock
 from markdown_it.rules_inline import StateInline
@@ -21,6 +22,8 @@ from mdit_py_plugins.front_matter import front_matter_plugin
 
 from crss_deck.labels import LabelMark
 
+_trim: Callable[[str], str] = getattr(utils, "mdTrim", str.strip)
+"""What markdown-it takes off both ends of a paragraph; older versions, whatever Python calls blank."""
 _CLOZE_OPEN = re.compile(r"\{\{c([0-9]+)::")
 
 
@@ -215,7 +218,7 @@ def _prose_rule(state: StateBlock, first: int, _behind: int, _silent: bool) -> b
     state.line = line
     state.push("paragraph_open", "p", 1).map = [first, line]
     inline = state.push("inline", "", 0)
-    inline.content = mdTrim(state.getLines(first, line, state.blkIndent, False))
+    inline.content = _trim(state.getLines(first, line, state.blkIndent, False))
     inline.map = [first, line]
     inline.children = []
     state.push("paragraph_close", "p", -1)
