@@ -124,13 +124,13 @@ def tools(peers: Path | None) -> list[Tool]:
         ),
         Tool(
             "ankivalenz 1.0.2",
-            "checks, formulas, blocks: a note is a line",
+            "checks; blocks: a note is a line",
             _ankivalenz,
             lambda source, out: [programs["ankivalenz"], "run", str(source)],
         ),
         Tool(
             "markdown-anki-decks 1.1.1",
-            "checks, formulas, one package: each file is one",
+            "checks; one package: each file is one",
             _headings,
             lambda source, out: [
                 *(programs["markdown-anki-decks"], "--cloze", str(source), str(out))

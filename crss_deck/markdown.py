@@ -146,10 +146,11 @@ class _Reader:
         start = 0
         for index, token in enumerate(tokens):
             if token.level == 0 and token.nesting <= 0:
-                self._group(tokens[start : index + 1])
+                group = tokens[start : index + 1]
+                self._group(group)
+                _slim(group)
                 start = index + 1
         self._definitions()
-        _slim(tokens)
         return Document(self._pieces, front_matter)
 
     # -- places
