@@ -23,7 +23,7 @@ from mdit_py_plugins.front_matter import front_matter_plugin
 from crss_deck.labels import LabelMark
 
 _trim: Callable[[str], str] = getattr(utils, "mdTrim", str.strip)
-"""What markdown-it takes off both ends of a paragraph; older versions, whatever Python calls blank."""
+"""What markdown-it takes off both ends of a paragraph; before 4.3, whatever Python calls blank."""
 _CLOZE_OPEN = re.compile(r"\{\{c([0-9]+)::")
 
 
