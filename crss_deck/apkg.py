@@ -303,7 +303,6 @@ def _read_collection(content: bytes, media: tuple[PackagedMedia, ...]) -> Packag
             for id, deck in json.loads(decks_json).items()
         }
         cards: dict[int, list[tuple[int, int, int]]] = {}
-        rows = connection.execute("SELECT nid, ord, did, due FROM cards")
         for note, ordinal, deck_id, due in connection.execute(
             "SELECT nid, ord, did, due FROM cards"
         ):
@@ -315,7 +314,7 @@ def _read_collection(content: bytes, media: tuple[PackagedMedia, ...]) -> Packag
         )
         for note_id, guid, type_id, modified, tags, fields in rows:
             stamp = max(stamp, note_id // 1000)
-            own = sorted(cards.get(note_id, [(0, 1, 0)][:0]))
+            own = sorted(cards.get(note_id, ()))
             notes.append(
                 RenderedNote(
                     guid=guid,
