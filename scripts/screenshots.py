@@ -24,7 +24,7 @@ from crss_deck import build_deck
 from crss_deck.init import init_deck
 
 ROOT = Path(__file__).parents[1]
-CARDS = {"day": "misconception-same-plan-is-fair", "night": "two-halves-of-balanced-knowledge"}
+CARDS = {"day": "no-uniform-recovery-pattern", "night": "two-halves-of-balanced-knowledge"}
 """The notes whose first cards are shown: a basic one by day, and a cloze note by night."""
 WIDTH = 852
 MISTAKES = """\
