@@ -38,6 +38,8 @@ class InAnki(NamedTuple):
     log: ImportLogWithChanges
     deck_id: str
     mistakes: str
+    clock: int | None
+    """The moment of the build; None for the present."""
 
     def notes(self) -> list[Note]:
         """Every note of the collection."""
@@ -59,7 +61,8 @@ def deck(
         manifest = built.compilation.deck.manifest
         package = read_apkg(built.path)
         address = mistakes_address(manifest)
-        yield InAnki(collection, package, built.path, log, manifest.id, address)
+        clock = clock_for(request.param)
+        yield InAnki(collection, package, built.path, log, manifest.id, address, clock)
 
 
 def rows(collection: anki.collection.Collection, query: str) -> list[Any]:
@@ -99,6 +102,8 @@ def test_anki_keeps_what_was_packaged(deck: InAnki) -> None:
         assert tuple(arrived.fields) == note.fields
         assert sorted(arrived.tags) == sorted(note.tags)
         assert arrived.mod == note.modified
+        if deck.clock is not None:
+            assert note.modified == deck.clock - 1
         assert arrived.mid == note.note_type.id
         cards = arrived.cards()
         assert tuple(card.ord for card in cards) == note.cards
@@ -144,6 +149,8 @@ def test_note_types_keep_names_and_ids(deck: InAnki) -> None:
             (template.name, template.id) for template in note_type.templates
         ]
         assert stored["mod"] == note_type.modified
+        if deck.clock is not None:
+            assert note_type.modified == deck.clock - 1
     assert not [name for name in names if name.endswith("+")]
     assert stock <= set(names)
 
