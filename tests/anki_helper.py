@@ -6,6 +6,7 @@ Works in every version of Anki from 2.1.65 on; `needs_options` and the like say 
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from html.parser import HTMLParser
@@ -16,7 +17,9 @@ import anki.collection  # must be the first module of Anki to be imported
 import anki.lang
 import pytest
 from anki.buildinfo import version
+from anki.cards import Card
 from anki.collection import Collection, ImportLogWithChanges
+from anki.scheduler.v3 import CardAnswer, Scheduler
 
 VERSION = tuple(map(int, re.findall(r"\d+", version)))
 """The version of Anki, as (25, 9, 2)."""
@@ -66,6 +69,23 @@ def import_package(collection: Collection, package: Path, **options: Any) -> Imp
         log = cast(Any, collection).import_anki_package(str(package))
     collection.models._clear_cache()
     return log
+
+
+def answer(collection: Collection, card: Card, ease: int) -> None:
+    """Answer a card with *again* (1), *hard* (2), *good* (3) or *easy* (4), as people do: in turn.
+
+    Of two answers in one millisecond, Anki dates the second a millisecond later in the history, but
+    not in the card. Where that is the next second, *Check Database* calls it a fault.
+    """
+    rating = (CardAnswer.AGAIN, CardAnswer.HARD, CardAnswer.GOOD, CardAnswer.EASY)[ease - 1]
+    assert collection.db is not None and isinstance(collection.sched, Scheduler)
+    last = collection.db.scalar("SELECT MAX(id) FROM revlog") or 0
+    card.start_timer()
+    states = collection._backend.get_scheduling_states(card.id)
+    given = collection.sched.build_answer(card=card, states=states, rating=rating)
+    given.answered_at_millis = max(time.time_ns() // 1_000_000, last + 1)
+    collection.sched.answer_card(given)
+    card.load()
 
 
 def outcomes(log: ImportLogWithChanges) -> dict[str, int]:

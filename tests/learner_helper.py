@@ -10,7 +10,7 @@ import anki.collection  # must be the first module of Anki to be imported
 from anki.cards import Card
 from anki.consts import QUEUE_TYPE_SUSPENDED
 from anki.notes import Note
-from anki_helper import import_package, outcomes, visible_text
+from anki_helper import answer, import_package, outcomes, visible_text
 from deck_helper import HELLO_MP3, PEER_PNG
 from release_helper import Author
 
@@ -44,13 +44,11 @@ class Learner:
         """Answer every card that there is: easy at first, and then some with good."""
         cards = [self.collection.get_card(card) for card in self.collection.find_cards("")]
         for card in cards:
-            card.start_timer()
-            self.collection.sched.answerCard(card, 4)
+            answer(self.collection, card, 4)
         for card in cards:
             if card.ord == 0:
                 card.load()
-                card.start_timer()
-                self.collection.sched.answerCard(card, 3)
+                answer(self.collection, card, 3)
 
     def progress(self) -> dict[int, tuple[object, ...]]:
         """What Anki knows about each card that is not new, and its history."""
@@ -91,11 +89,10 @@ class Learner:
         for _ in range(
             self.collection.decks.config_dict_for_deck_id(card.did)["lapse"]["leechFails"]
         ):
-            for answer in (1, 4):
+            for ease in (1, 4):
                 card.load()
                 if card.queue != QUEUE_TYPE_SUSPENDED:
-                    card.start_timer()
-                    self.collection.sched.answerCard(card, answer)
+                    answer(self.collection, card, ease)
 
     def suspends(self, *cards: Card) -> None:
         """Suspend cards."""

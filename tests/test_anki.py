@@ -15,7 +15,15 @@ from anki.collection import ImportLogWithChanges
 from anki.decks import DeckId
 from anki.notes import Note, NoteFieldsCheckResult
 from anki.template import TemplateRenderContext
-from anki_helper import HAS_OPTIONS, VERSION, import_package, new_collection, outcomes, visible_text
+from anki_helper import (
+    HAS_OPTIONS,
+    VERSION,
+    answer,
+    import_package,
+    new_collection,
+    outcomes,
+    visible_text,
+)
 from golden_helper import CLOCK, DECKS, clock_for
 
 from crss_deck import Package, build_deck, read_apkg
@@ -359,7 +367,7 @@ def test_an_upgrade_keeps_progress(tmp_path: Path) -> None:
         assert deck_id is not None
         collection.decks.select(deck_id)
         while (card := collection.sched.getCard()) is not None:
-            collection.sched.answerCard(card, 4)
+            answer(collection, card, 4)
         reviews = "SELECT * FROM revlog ORDER BY id"
         schedule = "SELECT id, nid, ord, did, type, queue, due, ivl, factor, reps, data FROM cards"
         studied, history = rows(collection, schedule), rows(collection, reviews)

@@ -17,7 +17,15 @@ import pytest
 from anki.collection import Collection
 from anki.errors import BackendError, DBError
 from anki.notes import NoteId
-from anki_helper import ALWAYS, HAS_OPTIONS, VERSION, import_package, new_collection, visible_text
+from anki_helper import (
+    ALWAYS,
+    HAS_OPTIONS,
+    VERSION,
+    answer,
+    import_package,
+    new_collection,
+    visible_text,
+)
 from command_helper import environment
 from deck_helper import DECK_TOML, PEER_PNG
 from verify_helper import (
@@ -76,8 +84,7 @@ def study(collection: Collection) -> None:
     """Answer every card."""
     for card_id in collection.find_cards(""):
         card = collection.get_card(card_id)
-        card.start_timer()
-        collection.sched.answerCard(card, 4)
+        answer(collection, card, 4)
 
 
 def touch(collection: Collection, guid: str, date: int, tag: str = "mine") -> None:

@@ -21,6 +21,7 @@ from anki_helper import (
     IF_NEWER,
     NEVER,
     VERSION,
+    answer,
     needs_options,
     new_collection,
     visible_text,
@@ -531,8 +532,7 @@ def test_marks_and_leeches(author: Publisher, learner: Learner, first: Path) -> 
 def test_what_is_no_touch(author: Publisher, learner: Learner, first: Path) -> None:
     """All of them just now, and a version of long ago still brings its text."""
     card = learner.card("changed")
-    card.start_timer()
-    learner.collection.sched.answerCard(card, 3)
+    answer(learner.collection, card, 3)
     learner.collection.set_user_flag_for_cards(1, [card.id])
     elsewhere = learner.collection.decks.id("Elsewhere")
     assert elsewhere is not None
