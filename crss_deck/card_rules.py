@@ -10,8 +10,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from crss_deck import diagnostics as rules
-from crss_deck.card_view import OBJECT, BasicView, ClozeView, Prose, keys_of, place_of, words_of
+from crss_deck.card_view import BasicView, ClozeView, Prose, keys_of, place_of, words_of
 from crss_deck.diagnostics import Diagnostic, Related, Rule, Severity
+from crss_deck.lowering import OBJECT
 from crss_deck.manifest import Limit, Limits
 from crss_deck.model import BasicNote
 from crss_deck.source import Span

@@ -1,33 +1,25 @@
 """A note as its learners meet it: the words that its cards show and hide. Judges nothing.
 
 Each text is read once, and every rule about it looks at the same words. Code, formulas, pictures
-and sounds are no words: in the text `OBJECT` stands for each.
+and sounds are no words: in the text `lowering.OBJECT` stands for each.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 from unicodedata import combining, normalize
 
-from markdown_it.token import Token
-
+from crss_deck.lowering import OBJECT, Gap
 from crss_deck.model import BasicNote, ClozeDeletion, ClozeNote, Markdown
 from crss_deck.source import Span
-
-OBJECT = "\x1a"
-"""No text has it: a control character is an error."""
-_OBJECTS = frozenset(("code_inline", "math_inline", "math_inline_double", "image"))
-_MARKUP = frozenset(
-    f"{name}_{end}" for name in ("em", "strong", "s", "link") for end in ("open", "close")
-)
 
 
 class Prose:
     """The text of a field: one line for each paragraph, item or cell, and the words in it."""
 
-    __slots__ = ("_keys", "_pieces", "blocks", "items", "low", "objects", "text", "words")
+    __slots__ = ("_keys", "_pieces", "blocks", "gaps", "items", "low", "objects", "text", "words")
 
     blocks: Markdown
     text: str
@@ -35,30 +27,24 @@ class Prose:
     """The text in lower case, each character in its place."""
     words: list[str]
     """Its words, in lower case, in order."""
-    objects: list[str]
+    gaps: Sequence[Gap]
+    """What its clozes hide, in order."""
+    objects: tuple[str, ...]
     """What is no words: the code, the formula or the address of each, in order."""
     items: int
     """How many items its lists have, those of lists in lists not counted."""
 
-    def __init__(self, blocks: Markdown, hidden: list[_Opened] | None = None) -> None:
-        """Read the blocks of a field; what clozes hide is added to `hidden`."""
+    def __init__(self, blocks: Markdown) -> None:
+        """Read the blocks of a field."""
         self.blocks = blocks
-        self.objects = []
-        self.items = 0
         self._keys: list[str] | None = None
-        self._pieces: list[str] = []
-        for block in blocks:
-            for token in block.tokens:
-                kind = token.type
-                if kind == "inline":
-                    if self._pieces:
-                        self._pieces.append("\n")
-                    self._inline(token.children or [], hidden)
-                elif kind == "fence" or kind == "math_block":
-                    self._pieces.append(f"\n{OBJECT}")
-                    self.objects.append(token.content)
-                elif kind == "list_item_open" and token.level == 1:
-                    self.items += 1
+        self._pieces: Sequence[str]
+        if len(blocks) == 1:
+            content = blocks[0].content
+            self._pieces, self.gaps, self.objects = content.pieces, content.gaps, content.objects
+            self.items = content.items
+        else:
+            self._join(blocks)
         text = "".join(self._pieces)
         low = text.lower()
         if not text.isascii():
@@ -68,35 +54,18 @@ class Prose:
         self.text, self.low = text, low
         self.words = words_of(low)
 
-    def _inline(self, children: list[Token], hidden: list[_Opened] | None) -> None:
-        pieces = self._pieces
-        opened: list[_Opened] = []
-        for token in children:
-            kind = token.type
-            if opened and opened[-1].hinting and kind != "cloze_close":
-                opened[-1].hint += token.content
-            elif kind == "text" or kind == "text_special":
-                pieces.append(token.content)
-            elif kind in _MARKUP:
-                continue
-            elif kind == "softbreak" or kind == "hardbreak":
-                pieces.append(" ")
-            elif kind in _OBJECTS:
-                pieces.append(OBJECT)
-                picture = kind == "image"
-                self.objects.append(str(token.attrGet("src")) if picture else token.content)
-            elif kind == "html_inline" and token.content.startswith("<br"):
-                pieces.append(" ")
-            elif hidden is None:
-                continue
-            elif kind == "cloze_open":
-                opened.append(_Opened(len(pieces)))
-                hidden.append(opened[-1])
-            elif kind == "cloze_separator" and opened:
-                opened[-1].hinting = True
-            elif kind == "cloze_close":
-                for _ in range(min(len(token.content) // 2, len(opened))):
-                    opened.pop().behind = len(pieces)
+    def _join(self, blocks: Markdown) -> None:
+        pieces: list[str] = []
+        gaps: list[Gap] = []
+        for content in (block.content for block in blocks):
+            if pieces and not (content.pieces and content.pieces[0].startswith("\n")):
+                pieces.append("\n")
+            before = len(pieces)
+            gaps += [Gap(gap.first + before, gap.behind + before, gap.hint) for gap in content.gaps]
+            pieces += content.pieces
+        self._pieces, self.gaps = pieces, gaps
+        self.objects = tuple(each for block in blocks for each in block.content.objects)
+        self.items = sum(block.content.items for block in blocks)
 
     @property
     def keys(self) -> list[str]:
@@ -166,18 +135,6 @@ def place_of(blocks: Markdown) -> Span:
     return blocks[0].span._replace(end=blocks[-1].span.end)
 
 
-class _Opened:
-    """A cloze while its text is read: the pieces of the text that it hides, and its hint."""
-
-    __slots__ = ("behind", "first", "hint", "hinting")
-
-    def __init__(self, first: int) -> None:
-        self.first = first
-        self.behind = first
-        self.hint = ""
-        self.hinting = False
-
-
 class Hidden(NamedTuple):
     """What a cloze deletion hides: a stretch of the text, its words, and the hint in its place."""
 
@@ -211,15 +168,15 @@ class ClozeView:
 
     def __init__(self, note: ClozeNote) -> None:
         self.note = note
-        opened: list[_Opened] = []
-        self.text = Prose(note.text, opened)
-        assert len(opened) == len(note.deletions), "views are of notes without errors"
+        self.text = Prose(note.text)
+        gaps = self.text.gaps
+        assert len(gaps) == len(note.deletions), "views are of notes without errors"
         self.hidden: list[Hidden] = []
         offsets = self.text.offsets()
-        for deletion, each in zip(note.deletions, opened, strict=True):
-            start, end = offsets[each.first], offsets[each.behind]
+        for deletion, gap in zip(note.deletions, gaps, strict=True):
+            start, end = offsets[gap.first], offsets[gap.behind]
             words = words_of(self.text.low[start:end])
-            self.hidden.append(Hidden(deletion, start, end, words, each.hint))
+            self.hidden.append(Hidden(deletion, start, end, words, gap.hint))
 
     @property
     def texts(self) -> tuple[Prose, ...]:

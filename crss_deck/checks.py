@@ -169,11 +169,7 @@ def unknown_languages(draft: Draft) -> Iterator[Diagnostic]:
     told: set[Span] = set()
     for note in draft.notes:
         for block in note_blocks(note):
-            for token in block.tokens:
-                if token.type != "fence" or not token.meta.get("language"):
-                    continue
-                name, span = token.meta["language"], token.meta["span"]
-                extra = token.meta["extra"]
+            for name, span, extra in block.content.codes:
                 if span in told:
                     continue
                 told.add(span)

@@ -94,8 +94,8 @@ def _source_digest(note: Note, tag_root: str, files: MediaFiles) -> str:
     blocks = [*note_blocks(note), *(heading.block for heading in common.context)]
     path = common.span.source.path
     media = {}
-    for token in note_images(note):
-        file = files[path, str(token.attrs["src"])]
+    for image in note_images(note):
+        file = files[path, image.address]
         media[file.path] = sha256(file.content).hexdigest()
     return _digest(
         {
@@ -106,8 +106,7 @@ def _source_digest(note: Note, tag_root: str, files: MediaFiles) -> str:
             "source": common.file_citation,
             "tags": sorted(f"{tag_root}::{tag}" for tag in common.tags),
             "headings": [
-                unicodedata.normalize("NFC", heading.block.tokens[1].content)
-                for heading in common.context
+                unicodedata.normalize("NFC", heading.written) for heading in common.context
             ],
             "media": media,
             "definitions": sorted({text for block in blocks for text in block.definitions}),
@@ -142,7 +141,7 @@ def forgotten_names(
 
 def _has_all_media(note: Note, files: MediaFiles) -> bool:
     path = note.common.span.source.path
-    return all((path, str(token.attrs.get("src"))) in files for token in note_images(note))
+    return all((path, image.address) in files for image in note_images(note))
 
 
 def _rendered_digest(note: RenderedNote) -> str:

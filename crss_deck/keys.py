@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from hashlib import sha256
 
 from crss_deck.lock import LockedNote
-from crss_deck.lowering import plain_text
+from crss_deck.markdown import plain_text
 from crss_deck.model import BasicNote, Note
 
 _LENGTH = 40

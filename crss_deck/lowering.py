@@ -1,4 +1,4 @@
-r"""Markdown blocks -> the HTML of a field, so that Anki shows exactly what the source says.
+r"""The tokens of a block -> its HTML, which shows exactly what the source says, and its words.
 
 Anki reads more into a field than HTML: `{{c1::`, `}}` and, inside a cloze, `::` wherever they
 stand, even in attributes; `[sound:`, `[latex]`, `[anki:` and `[[type:` even in code; MathJax reads
@@ -9,18 +9,84 @@ touches another of its kind or the edge of a piece, so ordinary text stays as it
 
 from __future__ import annotations
 
+import posixpath
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from typing import NamedTuple
+from urllib.parse import unquote
 
 from markdown_it.token import Token
 
 from crss_deck.highlight import highlight
-from crss_deck.markdown import Block, Heading
-from crss_deck.media import is_sound
+from crss_deck.inlines import INLINE_TAGS
+from crss_deck.source import Span
 
-MediaName = Callable[[str], str]
-"""From an address in the source to the packaged name of the file."""
+SOUNDS = frozenset([".mp3", ".ogg", ".oga", ".opus", ".wav", ".m4a", ".flac", ".aac"])
+
+NAME = "\0"
+"""Stands in HTML for the packaged name of a file; no text has it."""
+OBJECT = "\x1a"
+"""Stands in a text for what is no words; no text has it: a control character is an error."""
+
+
+class Gap(NamedTuple):
+    """What a cloze hides: pieces of a text, from one up to another, and the hint in their place."""
+
+    first: int
+    behind: int
+    hint: str
+
+
+class Image(NamedTuple):
+    """An image or a sound: its address, the text in its place, and where it stands."""
+
+    address: str
+    alt: str
+    span: Span
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether it is played rather than shown."""
+        return is_sound(self.address)
+
+
+class Code(NamedTuple):
+    """What stands behind a fence: the language, and the places of that and of the rest."""
+
+    language: str
+    span: Span
+    extra: Span
+
+
+class Content(NamedTuple):
+    """What a block says: as HTML for a card, and as words."""
+
+    html: str
+    """Of a paragraph, a heading or a formula without an element around it; see `NAME`."""
+    text: str
+    """All its words, without markup."""
+    pieces: tuple[str, ...]
+    """Its text as it is shown when nothing is hidden, in pieces; see `OBJECT`."""
+    gaps: tuple[Gap, ...] = ()
+    """What its clozes hide, in order."""
+    objects: tuple[str, ...] = ()
+    """What is no words: the code, the formula or the address of each, in order."""
+    items: int = 0
+    """How many items its list has, those of lists in lists not counted."""
+    images: tuple[Image, ...] = ()
+    """Images and sounds, in order."""
+    codes: tuple[Code, ...] = ()
+    """Its fences that name a language."""
+    visible: bool = True
+    """Whether anything of it shows on a card: comments and blanks do not."""
+    plain: bool = False
+    """Whether it is a paragraph of nothing but text, on one line."""
+
+
+def is_sound(address: str) -> bool:
+    """Whether a file of that name is played rather than shown."""
+    return posixpath.splitext(unquote(address))[1].lower() in SOUNDS
+
 
 _PLAIN = re.compile(r"[ !#-%'-9;=?-Z^-z|~\]]*")
 """Text without a character that any of the rules below is about."""
@@ -73,55 +139,55 @@ def escape_prose(text: str, in_cloze: bool = False) -> str:
     return text.replace("&#92;", "&#92;<span></span>") if "&#92;" in text else text
 
 
-def field_html(blocks: Iterable[Block], media_name: MediaName) -> str:
-    """The HTML of a field: one paragraph or formula bare, anything else as blocks.
+def content_of(kind: str, tokens: list[Token]) -> Content:
+    """What a block says, from its tokens, once its faults were reported.
 
-    Raises KeyError if `media_name` does not know an address.
+    `kind` is the type of the block, without `_open`.
     """
-    blocks = [block for block in blocks if block.kind != "html_block"]
-    if not blocks:
-        return ""
-    writer = _Writer(media_name)
-    if len(blocks) == 1 and blocks[0].kind == "paragraph":
-        children = blocks[0].tokens[1].children or []
+    if kind in ("paragraph", "heading"):
+        children = tokens[1].children or []
         if len(children) == 1 and children[0].type == "text":
-            return escape_prose(children[0].content).strip(" ")
+            text = children[0].content
+            html = escape_prose(text)
+            if kind == "paragraph":
+                html = html.strip(" ")
+            visible = bool(text.strip(_BLANK))
+            return Content(html, text, (text,), visible=visible, plain=kind == "paragraph")
+    writer = _Writer()
+    if kind in ("paragraph", "heading"):
         writer.inline(children)
-    elif len(blocks) == 1 and blocks[0].kind == "math_block":
-        writer.formula(blocks[0].tokens[0])
+    elif kind == "math_block":
+        writer.formula(tokens[0])
     else:
-        for block in blocks:
-            writer.block(block.tokens)
-    return "".join(writer.out).strip(" ")
+        writer.block(tokens)
+    html = "".join(writer.out)
+    return Content(
+        html if kind == "heading" else html.strip(" "),
+        "".join(writer.text),
+        tuple(writer.pieces),
+        tuple(Gap(each.first, each.behind, each.hint) for each in writer.gaps),
+        tuple(writer.objects),
+        writer.items,
+        tuple(writer.images),
+        tuple(writer.codes),
+        writer.visible,
+        kind == "paragraph" and all(child.type in ("text", "text_special") for child in children),
+    )
 
 
-def context_html(path: Iterable[Heading], media_name: MediaName) -> str:
-    """The headings above a note, outermost first."""
-    parts = []
-    for heading in path:
-        writer = _Writer(media_name)
-        writer.inline(heading.block.tokens[1].children or [])
-        parts.append("".join(writer.out))
-    return " › ".join(part for part in parts if part)
+class _Gap:
+    """A cloze while its text is written."""
+
+    __slots__ = ("behind", "first", "hint", "hinting")
+
+    def __init__(self, first: int) -> None:
+        self.first = first
+        self.behind = first
+        self.hint = ""
+        self.hinting = False
 
 
-def plain_text(blocks: Iterable[Block]) -> str:
-    """The words of blocks, without markup."""
-    words: list[str] = []
-    for block in blocks:
-        for token in block.tokens:
-            if token.type in ("fence", "math_block"):
-                words.append(token.content)
-            for child in token.children or ():
-                if child.type in ("softbreak", "hardbreak"):
-                    words.append(" ")
-                elif child.type in _TEXTS and child.info != "hint":
-                    words.append(child.content)
-            words.append(" ")
-    return " ".join("".join(words).split())
-
-
-_TEXTS = ("text", "text_special", "code_inline", "math_inline", "math_inline_double", "image")
+_BLANK = " \t\n\u200b\u2060\ufeff"
 _TAG_NAME = re.compile(r"</?\s*([A-Za-z]+)")
 _PLAIN_TAGS = {
     "em_open": "<em>",
@@ -137,12 +203,20 @@ _PLAIN_TAGS = {
 
 
 class _Writer:
-    """Writes tokens as HTML; keeps track of whether it is inside a cloze."""
+    """Writes tokens as HTML, and takes down their words."""
 
-    def __init__(self, media_name: MediaName) -> None:
-        self._media_name = media_name
-        self._depth = 0
+    def __init__(self) -> None:
         self.out: list[str] = []
+        self.text: list[str] = []
+        self.pieces: list[str] = []
+        self.gaps: list[_Gap] = []
+        self.objects: list[str] = []
+        self.items = 0
+        self.images: list[Image] = []
+        self.codes: list[Code] = []
+        self.visible = False
+        self._opened: list[_Gap] = []
+        """The clozes around what is being written."""
 
     # -- blocks
 
@@ -163,10 +237,14 @@ class _Writer:
                 self.out.append("</p>")
             elif kind == "hr":
                 self.out.append("<hr>")
+            elif kind == "code_block":  # an error, which is no reason to call a field empty
+                self.visible = self.visible or bool(token.content.strip())
             elif kind == "html_block" or token.hidden:
                 continue
             elif token.nesting == 1:
                 self.out.append(f"<{token.tag}{self._block_attributes(token)}>")
+                if kind == "list_item_open" and token.level == 1:
+                    self.items += 1
             else:
                 assert token.nesting == -1, f"unexpected token {kind}"
                 self.out.append(f"</{token.tag}>")
@@ -180,89 +258,147 @@ class _Writer:
         return ""
 
     def _fence(self, token: Token) -> None:
+        language = token.meta.get("language", "")
         self.out.append("<pre><code>")
         code = token.content.removesuffix("\n")
-        for name, text in highlight(code, token.meta.get("language", "")):
+        for name, text in highlight(code, language):
             html = escape(text)
             self.out.append(f'<span class="{name}">{html}</span>' if name else html)
         self.out.append("</code></pre>")
+        self._block_object(token.content)
+        if language:
+            self.codes.append(Code(language, token.meta["span"], token.meta["extra"]))
 
     def formula(self, token: Token) -> None:
         """A formula on lines of its own."""
         self.out.append(f"\\[{escape(token.content.strip(), backslash=False)}\\]")
+        self._block_object(token.content)
+
+    def _block_object(self, content: str) -> None:
+        self.text += [content, " "]
+        self.pieces.append(f"\n{OBJECT}")
+        self.objects.append(content)
+        self.visible = self.visible or bool(content.strip())
 
     # -- inline
 
     def inline(self, children: list[Token]) -> None:
         """The content of a paragraph, heading or cell."""
-        out = self.out
-        text: list[str] = []
+        out, pieces, opened = self.out, self.pieces, self._opened
+        if pieces:
+            pieces.append("\n")
+        run: list[str] = []
         for token in children:
             kind = token.type
             if kind == "text" or kind == "text_special":
-                text.append(token.content)
+                content = token.content
+                run.append(content)
+                self.text.append(content)
+                if opened and opened[-1].hinting:
+                    opened[-1].hint += content
+                else:
+                    pieces.append(content)
                 continue
-            if text:
-                out.append(escape_prose("".join(text), self._depth > 0))
-                text = []
+            if run:
+                self._prose(run)
+                run = []
             plain = _PLAIN_TAGS.get(kind)
-            if plain is not None:
-                out.append(plain)
-            else:
+            if plain is None:
                 self._special(kind, token)
-        if text:
-            out.append(escape_prose("".join(text), self._depth > 0))
+                continue
+            out.append(plain)
+            if kind == "softbreak" or kind == "hardbreak":
+                self.text.append(" ")
+                if not (opened and opened[-1].hinting):
+                    pieces.append(" ")
+        if run:
+            self._prose(run)
+        opened.clear()
+        self.text.append(" ")
+
+    def _prose(self, run: list[str]) -> None:
+        text = "".join(run)
+        self.visible = self.visible or bool(text.strip(_BLANK))
+        self.out.append(escape_prose(text, bool(self._opened)))
 
     def _special(self, kind: str, token: Token) -> None:
-        out, in_cloze = self.out, self._depth > 0
+        out, opened, content = self.out, self._opened, token.content
+        in_cloze = bool(opened)
         if kind == "cloze_open":
-            self._depth += 1
             out.append("{{c" + token.info + "::")
+            self.visible = True
+            self.gaps.append(_Gap(len(self.pieces)))
+            opened.append(self.gaps[-1])
         elif kind == "cloze_separator":
             out.append("::")
+            if opened:
+                opened[-1].hinting = True
         elif kind == "cloze_close":
-            self._depth -= len(token.content) // 2
-            out.append(token.content)
+            out.append(content)
+            for _ in range(min(len(content) // 2, len(opened))):
+                opened.pop().behind = len(self.pieces)
         elif kind == "code_inline":
-            out.append(f"<code>{escape(token.content, in_cloze)}</code>")
+            out.append(f"<code>{escape(content, in_cloze)}</code>")
+            self._object(content, content)
         elif kind == "math_inline":
-            out.append(f"\\({escape(token.content, in_cloze, backslash=False)}\\)")
+            out.append(f"\\({escape(content, in_cloze, backslash=False)}\\)")
+            self._object(content, content)
         elif kind == "math_inline_double":
-            out.append(f"\\[{escape(token.content.strip(), in_cloze, backslash=False)}\\]")
+            out.append(f"\\[{escape(content.strip(), in_cloze, backslash=False)}\\]")
+            self._object(content, content)
         elif kind == "link_open":
             href = escape(str(token.attrs["href"]), in_cloze)
             out.append(f'<a href="{href}"{self._title(token)}>')
         elif kind == "image":
             self._image(token)
         elif kind == "html_inline":
-            self._html(token.content)
+            self._html(content)
+        elif kind == "braces_open":  # an error, which is no reason to call a field empty
+            self.visible = True
         else:
-            raise AssertionError(f"unexpected token {kind}")
+            assert kind == "label", f"unexpected token {kind}"  # in markup, which is an error
+
+    def _object(self, content: str, shown: str) -> None:
+        self.text.append(content)
+        self.visible = self.visible or bool(shown.strip(_BLANK))
+        opened = self._opened
+        if opened and opened[-1].hinting:
+            opened[-1].hint += content
+            return
+        self.pieces.append(OBJECT)
+        self.objects.append(shown)
 
     def _title(self, token: Token) -> str:
         title = " ".join(str(token.attrs.get("title") or "").split())
-        return f' title="{escape(title, self._depth > 0)}"' if title else ""
+        return f' title="{escape(title, bool(self._opened))}"' if title else ""
 
     def _image(self, token: Token) -> None:
-        address = str(token.attrs["src"])
-        name = self._media_name(address)
-        if is_sound(address):
+        image = Image(str(token.attrs["src"]), token.content, token.meta["span"])
+        self.images.append(image)
+        self._object(token.content, image.address)
+        self.visible = True
+        if image.is_sound:
             # The text is for Markdown viewers: on a card it could give away what is to be heard.
-            self.out.append(f"[sound:{name}]")
+            self.out.append(f"[sound:{NAME}]")
             return
         words = (
             child.content or " " * child.type.endswith("break") for child in token.children or ()
         )
         alt = " ".join("".join(words).split())
         self.out.append(
-            f'<img src="{name}" alt="{escape(alt, self._depth > 0)}"{self._title(token)}>'
+            f'<img src="{NAME}" alt="{escape(alt, bool(self._opened))}"{self._title(token)}>'
         )
 
     def _html(self, content: str) -> None:
-        if content.startswith("<!--"):
-            return
+        hinting = bool(self._opened) and self._opened[-1].hinting
+        if hinting:
+            self._opened[-1].hint += content
         match = _TAG_NAME.match(content)
-        assert match is not None, content
-        self.out.append(
-            f"</{match.group(1).lower()}>" if content[1] == "/" else f"<{match.group(1).lower()}>"
-        )
+        if content.startswith("<!--") or match is None:
+            return
+        name = match.group(1).lower()
+        if name not in INLINE_TAGS:  # an error, which is no reason to call a field empty
+            self.visible = True
+        self.out.append(f"</{name}>" if content[1] == "/" else f"<{name}>")
+        if name == "br" and not hinting:
+            self.pieces.append(" ")

@@ -6,8 +6,7 @@ Reports what Markdown alone would swallow, or read differently than its author. 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from types import MappingProxyType
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from markdown_it.token import Token
@@ -25,6 +24,7 @@ from crss_deck.inlines import (
     is_metadata,
 )
 from crss_deck.labels import LabelMark, read_label
+from crss_deck.lowering import Content, content_of
 from crss_deck.source import Source, Span
 
 MAX_LEVEL = 90
@@ -36,10 +36,10 @@ PlaceOf = Callable[[int], int]
 
 
 class Block(NamedTuple):
-    """A top-level block: its markdown-it tokens, its place, and the deletions in it."""
+    """A top-level block: what it says, its place, and the deletions in it."""
 
     kind: str
-    tokens: list[Token]
+    content: Content
     span: Span
     deletions: tuple[ClozeDeletion, ...] = ()
     unnumbered: tuple[Unnumbered, ...] = ()
@@ -56,10 +56,16 @@ Markdown = tuple[Block, ...]
 """What a field holds."""
 
 
+def plain_text(blocks: Iterable[Block]) -> str:
+    """The words of blocks, without markup."""
+    return " ".join(" ".join(block.content.text for block in blocks).split())
+
+
 class Heading(NamedTuple):
-    """A top-level heading: level 1 to 6."""
+    """A top-level heading: level 1 to 6, and its text as written."""
 
     level: int
+    written: str
     block: Block
     span: Span
 
@@ -146,9 +152,7 @@ class _Reader:
         start = 0
         for index, token in enumerate(tokens):
             if token.level == 0 and token.nesting <= 0:
-                group = tokens[start : index + 1]
-                self._group(group)
-                _slim(group)
+                self._group(tokens[start : index + 1])
                 start = index + 1
         self._definitions()
         return Document(self._pieces, front_matter)
@@ -251,7 +255,8 @@ class _Reader:
             found, mark = self._inside(tokens, span)
             if kind == "heading_open":
                 block = self._block("heading", tokens, span, found, mark)
-                self._pieces.append(Heading(int(tokens[0].tag[1]), block, span))
+                level = int(tokens[0].tag[1])
+                self._pieces.append(Heading(level, tokens[1].content, block, span))
             else:
                 name = kind.removesuffix("_open")
                 self._pieces.append(self._block(name, tokens, span, found, mark))
@@ -322,8 +327,9 @@ class _Reader:
     def _block(
         self, kind: str, tokens: list[Token], span: Span, inlines: Inlines, mark: Span | None
     ) -> Block:
+        content = content_of(kind, tokens)
         if inlines is NOTHING:
-            return Block(kind, tokens, span, cloze_mark=mark)
+            return Block(kind, content, span, cloze_mark=mark)
         self._used_definitions.update(inlines.labels)
         references = self._env.get("references", {})
         definitions = {
@@ -333,7 +339,7 @@ class _Reader:
         }
         return Block(
             kind,
-            tokens,
+            content,
             span,
             tuple(inlines.deletions),
             tuple(inlines.unnumbered),
@@ -785,21 +791,6 @@ class _Reader:
     def _definition(self, lines: list[int], message: str, help: str) -> None:
         span = self._lines(*lines)
         self._say(rules.UNUSED_LINK_DEFINITION, message, span.start, span.end, help or "remove it")
-
-
-_EMPTY: Any = MappingProxyType({})
-
-
-def _slim(tokens: list[Token]) -> None:
-    """Let go of the places of tokens, which only the reader needs: a third of a deck's memory."""
-    for token in tokens:
-        if not token.attrs:
-            token.attrs = _EMPTY
-        meta = token.meta
-        if not meta or (len(meta) == 1 and "at" in meta):
-            token.meta = _EMPTY
-        if token.children:
-            _slim(token.children)
 
 
 def _start(token: Token | None) -> int:

@@ -10,27 +10,20 @@ from hashlib import sha256
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from markdown_it.token import Token
-
 from crss_deck import diagnostics as rules
 from crss_deck.diagnostics import Diagnostic, Rule, Severity
 from crss_deck.folder import SourceFolder
+from crss_deck.lowering import SOUNDS, Image
 from crss_deck.model import BasicNote, Block, MediaFile, Note
 from crss_deck.source import Span
 from crss_deck.toml import near_ones
 
 IMAGES = frozenset([".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg", ".avif", ".bmp"])
-SOUNDS = frozenset([".mp3", ".ogg", ".oga", ".opus", ".wav", ".m4a", ".flac", ".aac"])
 
 _ABSOLUTE = re.compile(r"[A-Za-z]:[\\/]|/(?!/)|\\(?!\\)")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|//|\\\\")
 
 Report = Callable[[Diagnostic], None]
-
-
-def is_sound(address: str) -> bool:
-    """Whether a file of that name is played rather than shown."""
-    return posixpath.splitext(unquote(address))[1].lower() in SOUNDS
 
 
 def packaged_name(path: str, content: bytes) -> str:
@@ -58,21 +51,12 @@ def note_blocks(note: Note) -> Iterator[Block]:
     yield from common.citation
 
 
-def image_tokens(blocks: Iterable[Block]) -> Iterator[Token]:
-    """The tokens of images and sounds, in order."""
-    for block in blocks:
-        for token in block.tokens:
-            for child in token.children or ():
-                if child.type == "image":
-                    yield child
-
-
-def note_images(note: Note) -> Iterator[Token]:
+def note_images(note: Note) -> Iterator[Image]:
     """The images and sounds of a note and of the headings above it."""
-    span = note.common.span
-    if span.source.text.find("![", span.start, span.end) >= 0:  # all begin so
-        yield from image_tokens(note_blocks(note))
-    yield from image_tokens(heading.block for heading in note.common.context)
+    for block in note_blocks(note):
+        yield from block.content.images
+    for heading in note.common.context:
+        yield from heading.block.content.images
 
 
 class Media(NamedTuple):
@@ -86,8 +70,8 @@ def collect_media(notes: Iterable[Note], folder: SourceFolder, report: Report) -
     """The files that notes refer to; faults are reported."""
     finder = _Finder(folder, report)
     for note in notes:
-        for token in note_images(note):
-            finder.find(token, token.meta["span"])
+        for image in note_images(note):
+            finder.find(image)
     return Media(finder.found, finder.named)
 
 
@@ -103,12 +87,12 @@ class _Finder:
     def _say(self, rule: Rule, message: str, span: Span, help: str) -> None:
         self._report(Diagnostic(rule, message, span.source, span, help))
 
-    def find(self, token: Token, span: Span) -> None:
+    def find(self, image: Image) -> None:
         """Look one reference up; a heading's is seen once for each of its notes."""
+        address, alt, span = image
         if span in self._told:
             return
         self._told.add(span)
-        address = str(token.attrs.get("src", ""))
         notes_path = span.source.path
         path = self._path(address, notes_path, span)
         if path is None:
@@ -123,7 +107,7 @@ class _Finder:
                 "use " + " ".join(sorted(IMAGES | SOUNDS)),
             )
             return
-        if extension in IMAGES and not token.content.strip():
+        if extension in IMAGES and not alt.strip():
             self._say(
                 rules.IMAGE_WITHOUT_ALT,
                 "the image has no text for those who cannot see it",

@@ -17,6 +17,7 @@ __all__ = [
     "ClozeNote",
     "Common",
     "Deck",
+    "Heading",
     "Markdown",
     "MediaFile",
     "Note",

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from crss_deck import diagnostics as rules
 from crss_deck import labels
 from crss_deck.diagnostics import RULES, Diagnostic, Edit, Related, Rule
 from crss_deck.frontmatter import FrontMatter, Word, misplaced_front_matter, read_front_matter
-from crss_deck.inlines import INLINE_TAGS, MAX_CLOZE_NUMBER, ClozeDeletion
+from crss_deck.inlines import MAX_CLOZE_NUMBER, ClozeDeletion
 from crss_deck.manifest import CLAIM, KEY, MAX_KEY_LENGTH, TAG
 from crss_deck.markdown import (
     Block,
@@ -497,35 +497,13 @@ def _words(entry: Entry) -> tuple[Word, ...]:
     )
 
 
-_TAG = re.compile(r"</?([A-Za-z][A-Za-z0-9-]*)")
-_BLANK = " \t\n\u200b\u2060\ufeff"
-_VISIBLE = ("text", "text_special", "code_inline", "math_inline", "math_inline_double", "image")
-
-
-def _visible(blocks: tuple[Block, ...] | list[Block]) -> bool:
-    """Whether anything of the blocks shows on a card: comments and blanks do not."""
-    for block in blocks:
-        for token in block.tokens:
-            if token.type in ("fence", "math_block", "code_block") and token.content.strip():
-                return True
-            for child in token.children or ():
-                if child.type in _VISIBLE and (
-                    child.content.strip(_BLANK) or child.type == "image"
-                ):
-                    return True
-                tag = _TAG.match(child.content) if child.type == "html_inline" else None
-                if tag and tag.group(1).lower() not in INLINE_TAGS:
-                    return True  # refused, which is said where it stands
-                if child.type in ("cloze_open", "braces_open"):
-                    return True
-    return False
+def _visible(blocks: Iterable[Block]) -> bool:
+    """Whether anything of the blocks shows on a card."""
+    return any(block.content.visible for block in blocks)
 
 
 def _plain_line(blocks: Markdown) -> str:
     """The text of a single paragraph that is one line of plain text; else an empty string."""
-    if len(blocks) != 1 or blocks[0].kind != "paragraph":
+    if len(blocks) != 1 or not blocks[0].content.plain:
         return ""
-    children = blocks[0].tokens[1].children or []
-    if any(child.type not in ("text", "text_special") for child in children):
-        return ""
-    return "".join(child.content for child in children).strip()
+    return "".join(blocks[0].content.pieces).strip()

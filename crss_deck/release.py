@@ -33,8 +33,8 @@ from crss_deck.lock import (
     lock_text,
     read_lock,
 )
-from crss_deck.lowering import plain_text
 from crss_deck.manifest import VERSION, Manifest, version_span
+from crss_deck.markdown import plain_text
 from crss_deck.model import BasicNote, Deck
 from crss_deck.output import replace_files
 from crss_deck.package import Package, content_digest

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 from crss_deck.identity import note_guid
-from crss_deck.lowering import context_html, escape, escape_prose, field_html
+from crss_deck.lowering import NAME, escape, escape_prose
 from crss_deck.manifest import Manifest
-from crss_deck.model import BasicNote, ClozeNote, Common, Deck, Note
+from crss_deck.model import BasicNote, Block, ClozeNote, Common, Deck, Heading, Note
 from crss_deck.note_types import BASIC_FIELDS, CLOZE_FIELDS, FORWARD, REVERSE, NoteType, note_types
 from crss_deck.package import Package, PackagedDeck, PackagedMedia, RenderedNote
+
+MediaName = Callable[[str], str]
+"""From an address in the source to the packaged name of the file."""
 
 DUE_STEP = 10
 """New cards are asked in steps of ten, so that a later release can slot notes in between."""
@@ -88,6 +93,36 @@ class _Renderer:
     def _citation(self, common: Common) -> str:
         own = field_html(common.citation, self._media_name)
         return " · ".join(filter(None, (escape_prose(common.file_citation), own)))
+
+
+def field_html(blocks: Iterable[Block], media_name: MediaName) -> str:
+    """The HTML of a field: one paragraph or formula bare, anything else as blocks.
+
+    Raises KeyError if `media_name` does not know an address.
+    """
+    blocks = tuple(blocks)
+    if len(blocks) == 1:
+        return _block_html(blocks[0], media_name)
+    return "".join(
+        f"<p>{_block_html(block, media_name)}</p>"
+        if block.kind in ("paragraph", "math_block")
+        else _block_html(block, media_name)
+        for block in blocks
+    )
+
+
+def _block_html(block: Block, media_name: MediaName) -> str:
+    html, images = block.content.html, block.content.images
+    if not images:
+        return html
+    names = [media_name(image.address) for image in images]
+    return "".join(map("".join, zip(html.split(NAME), (*names, ""), strict=True)))
+
+
+def context_html(path: Iterable[Heading], media_name: MediaName) -> str:
+    """The headings above a note, outermost first."""
+    parts = [_block_html(heading.block, media_name) for heading in path]
+    return " › ".join(part for part in parts if part)
 
 
 def _description(deck: Deck) -> str:

@@ -12,7 +12,6 @@ from crss_deck.card_rules import finding
 from crss_deck.card_view import Prose, View
 from crss_deck.diagnostics import Diagnostic, Severity
 from crss_deck.manifest import LANGUAGE
-from crss_deck.media import image_tokens, is_sound
 from crss_deck.model import Markdown
 from crss_deck.source import Source, Span
 from crss_deck.toml import Faults, TomlFile, suggestion
@@ -203,11 +202,11 @@ class WordingJudge:
             yield from self._in_pictures(prose.blocks)
 
     def _in_pictures(self, blocks: Markdown) -> Iterator[Diagnostic]:
-        for token in image_tokens(blocks):
-            low = token.content.lower()
-            if not is_sound(str(token.attrGet("src"))):
+        for image in (image for block in blocks for image in block.content.images):
+            low = image.alt.lower()
+            if not image.is_sound:
                 for start, end, avoided in self._hits(low):
-                    yield _found(low[start:end], avoided, token.meta["span"])
+                    yield _found(low[start:end], avoided, image.span)
 
     def _hits(self, low: str) -> list[tuple[int, int, Avoided]]:
         """Where a text in lower case has avoided words; of overlapping ones the first."""

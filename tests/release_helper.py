@@ -15,9 +15,9 @@ from crss_deck import Compilation, Package, SourceFolder, compile_deck
 from crss_deck.folder import MANIFEST
 from crss_deck.history import History, Status
 from crss_deck.lock import Lock, LockedNote
-from crss_deck.lowering import field_html
 from crss_deck.package import RenderedNote
 from crss_deck.release import Plan, plan_release
+from crss_deck.render import field_html
 
 DECK_TOML = (
     'format = 1\nid = "released"\nname = "Released"\nversion = "1.0.0"\ntag_root = "R"\n'
