@@ -44,13 +44,18 @@ class _InlineParser(ParserInline):
         assert active.keys() == {"label", "text"}, active
 
     def parse(self, src: str, md: MarkdownIt, env: EnvType, tokens: list[Token]) -> list[Token]:
-        if not env["labels"] and _MARK.search(src) is None:
-            if src:
-                tokens.append(Token("text", "", 0, content=src, meta={"at": (0, len(src))}))
+        begin, end = (env.get("begin", 0) if src is env["content"] else 0), len(src)
+        while begin and begin < end and src[begin] in " \t":
+            begin += 1
+        if not env["labels"] and _MARK.search(src, begin) is None:
+            if begin < end:
+                text = src[begin:] if begin else src
+                tokens.append(Token("text", "", 0, content=text, meta={"at": (begin, end)}))
             return tokens
         state = StateInline(src, md, env, tokens)
+        state.pos = begin
         self.tokenize(state)
-        if _DELIMITER.search(src) is not None:  # else nothing is left to pair, or to join
+        if state.delimiters or any(state.tokens_meta):  # else nothing is left to pair, or to join
             for rule in self.ruler2.getRules(""):
                 rule(state)
         return state.tokens
@@ -67,6 +72,11 @@ class _InlineParser(ParserInline):
                 state.pending = src[text_start:position]
             if position == end:
                 break
+            pair = _PAIR.match(src, position, end) if position not in labels else None
+            if pair is not None and (position == 0 or src[position - 1] in _EDGES):
+                _push_pair(state, pair, text_start)
+                position = text_start = pair.end()
+                continue
             state.pos, count = position, len(tokens)
             for rule in self._at[src[position]] if position not in labels else (_label_rule,):
                 if rule(state, False):
@@ -118,7 +128,28 @@ _RULES = {
     "{": ["braces"],
 }
 """The rules that can match at a mark, by its first character, in the order in which they do."""
-_DELIMITER = re.compile(r"[*_]|~~")
+_PAIR = re.compile(
+    r"(\*\*?|__?)([^\W_](?:[^\n\\`*_\[<&$~:{}]*[^\W_])?)\1(?=[ \n.,;:!?)\]}\"'/-]|\Z)"
+)
+_EDGES = frozenset(" \n([{\"'/-")
+"""Emphasis that needs no pairing: plain words between two equal marks, beside which stands what
+lets the first only open and the second only close."""
+
+
+def _push_pair(state: StateInline, pair: re.Match[str], text_start: int) -> None:
+    """Push what such a pair stands for, behind the text before it."""
+    tokens, (start, end) = state.tokens, pair.span()
+    if text_start < start:
+        state.pushPending()
+        tokens[-1].meta["at"] = (text_start, start)
+    mark, words = pair.groups()
+    name, (first, behind), level = "strong" if mark[1:] else "em", pair.span(2), state.level
+    tokens += (
+        Token(f"{name}_open", name, 1, level=level, markup=mark, meta={"at": (start, first)}),
+        Token("text", "", 0, level=level + 1, content=words, meta={"at": (first, behind)}),
+        Token(f"{name}_close", name, -1, level=level, markup=mark, meta={"at": (behind, end)}),
+    )
+    state.tokens_meta += (None, None, None)
 
 
 def _brace_rule(state: StateInline, silent: bool) -> bool:

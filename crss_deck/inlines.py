@@ -66,6 +66,8 @@ class Inlines(NamedTuple):
     """Comments, which never reach a card."""
     labels: list[str]
     """Of the link definitions it uses."""
+    cloze_mark: Span | None = None
+    """The first thing in it that opens a cloze, or was meant to."""
 
     def add(self, other: Inlines) -> None:
         """Take in what another content of the same block holds."""
@@ -154,6 +156,7 @@ class InlineChecker:
         self._filled: set[tuple[int, bool]] = set()
         self._deletions: list[ClozeDeletion] = []
         self._unnumbered: list[Unnumbered] = []
+        self._cloze_mark: Span | None = None
         self._comments: list[Span] = []
         self._place = place
         self._escaped_bracket: dict[str, Token] = {}
@@ -190,9 +193,10 @@ class InlineChecker:
         for frame in self._stack:
             self._left_open(frame)
         labels = [token.meta["label"] for token in children if "label" in token.meta]
-        if not (self._deletions or self._unnumbered or self._comments or labels):
+        mark = self._cloze_mark
+        if not (self._deletions or self._unnumbered or self._comments or labels or mark):
             return NOTHING
-        return Inlines(self._deletions, self._unnumbered, self._comments, labels)
+        return Inlines(self._deletions, self._unnumbered, self._comments, labels, mark)
 
     # -- places and reports
 
@@ -333,7 +337,8 @@ class InlineChecker:
 
     def _open(self, token: Token) -> None:
         number = int(token.info[:9])
-        token.meta["span"] = span = self._span(token)
+        span = self._span(token)
+        self._cloze_mark = self._cloze_mark or span
         if self._place == "heading":
             self._say(
                 rules.CLOZE_IN_LITERAL,
@@ -502,7 +507,7 @@ class InlineChecker:
         inner = text[span.end : self._places(partner.meta["at"][0])] if partner else ""
         number = _NUMBER.match(inner)
         if near and not number:
-            token.meta["span"] = span
+            self._cloze_mark = self._cloze_mark or span
             self._say(
                 rules.MISSPELT_CLOZE,
                 f"`{near.group()}` does not open a cloze",
@@ -511,7 +516,7 @@ class InlineChecker:
             )
         elif partner and self._is_answer(inner, number) and self._place == "text":
             whole = Span(self._source, span.start, self._span(partner).end)
-            token.meta["span"] = whole
+            self._cloze_mark = self._cloze_mark or whole
             prefix = Span(self._source, span.end, span.end + (number.end() if number else 0))
             given = int(number.group(1)) if number else None
             self._unnumbered.append(Unnumbered(whole, given, prefix))

@@ -139,40 +139,26 @@ def escape_prose(text: str, in_cloze: bool = False) -> str:
     return text.replace("&#92;", "&#92;<span></span>") if "&#92;" in text else text
 
 
-def content_of(kind: str, tokens: list[Token]) -> Content:
-    """What a block says, from its tokens, once its faults were reported.
-
-    `kind` is the type of the block, without `_open`.
-    """
-    if kind in ("paragraph", "heading"):
-        children = tokens[1].children or []
-        if len(children) == 1 and children[0].type == "text":
-            text = children[0].content
-            html = escape_prose(text)
-            if kind == "paragraph":
-                html = html.strip(" ")
-            visible = bool(text.strip(_BLANK))
-            return Content(html, text, (text,), visible=visible, plain=kind == "paragraph")
+def inline_content(children: list[Token], *, heading: bool = False) -> Content:
+    """What a paragraph or heading says, from its inline tokens, once their faults were reported."""
+    if len(children) == 1 and children[0].type == "text":
+        text = children[0].content
+        html = escape_prose(text).strip(" ")
+        return Content(html, text, (text,), visible=bool(text.strip(_BLANK)), plain=True)
     writer = _Writer()
-    if kind in ("paragraph", "heading"):
-        writer.inline(children)
-    elif kind == "math_block":
+    writer.inline(children)
+    plain = all(child.type in ("text", "text_special") for child in children)
+    return writer.content(strip=not heading)._replace(plain=plain)
+
+
+def block_content(tokens: list[Token]) -> Content:
+    """What any other block says, from its tokens."""
+    writer = _Writer()
+    if tokens[0].type == "math_block":
         writer.formula(tokens[0])
     else:
         writer.block(tokens)
-    html = "".join(writer.out)
-    return Content(
-        html if kind == "heading" else html.strip(" "),
-        "".join(writer.text),
-        tuple(writer.pieces),
-        tuple(Gap(each.first, each.behind, each.hint) for each in writer.gaps),
-        tuple(writer.objects),
-        writer.items,
-        tuple(writer.images),
-        tuple(writer.codes),
-        writer.visible,
-        kind == "paragraph" and all(child.type in ("text", "text_special") for child in children),
-    )
+    return writer.content()
 
 
 class _Gap:
@@ -217,6 +203,21 @@ class _Writer:
         self.visible = False
         self._opened: list[_Gap] = []
         """The clozes around what is being written."""
+
+    def content(self, *, strip: bool = True) -> Content:
+        """All that was written."""
+        html = "".join(self.out)
+        return Content(
+            html.strip(" ") if strip else html,
+            "".join(self.text),
+            tuple(self.pieces),
+            tuple(Gap(each.first, each.behind, each.hint) for each in self.gaps),
+            tuple(self.objects),
+            self.items,
+            tuple(self.images),
+            tuple(self.codes),
+            self.visible,
+        )
 
     # -- blocks
 

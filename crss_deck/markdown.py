@@ -24,7 +24,7 @@ from crss_deck.inlines import (
     is_metadata,
 )
 from crss_deck.labels import LabelMark, read_label
-from crss_deck.lowering import Content, content_of
+from crss_deck.lowering import Content, block_content, inline_content
 from crss_deck.source import Source, Span
 
 MAX_LEVEL = 90
@@ -252,14 +252,15 @@ class _Reader:
         elif kind == "paragraph_open":
             self._paragraph(tokens, span)
         else:
-            found, mark = self._inside(tokens, span)
+            found = self._inside(tokens, span)
             if kind == "heading_open":
-                block = self._block("heading", tokens, span, found, mark)
+                content = inline_content(tokens[1].children or [], heading=True)
+                block = self._block("heading", content, span, found)
                 level = int(tokens[0].tag[1])
                 self._pieces.append(Heading(level, tokens[1].content, block, span))
             else:
                 name = kind.removesuffix("_open")
-                self._pieces.append(self._block(name, tokens, span, found, mark))
+                self._pieces.append(self._block(name, block_content(tokens), span, found))
 
     def _paragraph(self, tokens: list[Token], span: Span) -> None:
         inline = tokens[1]
@@ -278,6 +279,13 @@ class _Reader:
             if index:
                 self._numbered(line, places, position)
             position += len(line) + 1
+        if len(marks) == 1 and 0 in marks and marks[0].good:
+            # Nothing reaches over a label at the start: what follows it is read alone.
+            mark = marks[0]
+            self._label(mark, 0, places)
+            children = self._parse_inline(inline, places, {}, "", mark.length)
+            self._field(children, places, places(mark.length - 1) + 1, span.end)
+            return
         children = self._parse_inline(inline, places, marks, "")
         groups: list[tuple[Token | None, list[Token]]] = [(None, children)]
         if marks:
@@ -289,47 +297,53 @@ class _Reader:
                     groups[-1][1].append(token)
         if len(groups) == 1:
             found = self._inlines.check(children, places)
-            block = self._block("paragraph", tokens, span, found, _cloze_mark(children))
-            self._pieces.append(block)
+            self._pieces.append(self._block("paragraph", inline_content(children), span, found))
             return
         for number, (label, group) in enumerate(groups):
             end = places(_start(groups[number + 1][0])) if number + 1 < len(groups) else span.end
             begin = span.start
             if label is not None:
                 at, behind = label.meta["at"]
-                length = marks[at].length
-                start = places(at)
-                label_span = self._source.span(start, start + length)
-                fault = self._misspelt(marks[at], start) if marks[at].fault else None
-                self._pieces.append(Label(label.info, label_span, fault))
-                if at:
-                    self._say(
-                        rules.RUN_ON_LABELS,
-                        f"a viewer shows `{label.info}:` on one line with the text above",
-                        start,
-                        start + length,
-                        "leave a blank line above it",
-                    )
+                self._label(marks[at], at, places)
                 begin = places(behind - 1) + 1
-            if not group:
-                continue
-            # Each field on its own: a cloze or tag cannot reach over a label.
-            found = self._inlines.check(group, places)
-            group = _without_outer_breaks(group)
-            if group:
-                text = self._source.text
-                while text[begin] in " \t\n":
-                    begin += 1
-                while text[end - 1] in " \t\n":
-                    end -= 1
-                self._pieces.append(self._part(tokens, group, begin, end, found))
+            self._field(group, places, begin, end)
 
-    def _block(
-        self, kind: str, tokens: list[Token], span: Span, inlines: Inlines, mark: Span | None
-    ) -> Block:
-        content = content_of(kind, tokens)
+    def _label(self, mark: LabelMark, at: int, places: PlaceOf) -> None:
+        """A label that opens a field, at an offset of its paragraph."""
+        start = places(at)
+        fault = self._misspelt(mark, start) if mark.fault else None
+        span = Span(self._source, start, start + mark.length)
+        self._pieces.append(Label(mark.name, span, fault))
+        if at:
+            self._say(
+                rules.RUN_ON_LABELS,
+                f"a viewer shows `{mark.name}:` on one line with the text above",
+                span.start,
+                span.end,
+                "leave a blank line above it",
+            )
+
+    def _field(self, children: list[Token], places: PlaceOf, begin: int, end: int) -> None:
+        """What stands in a paragraph from one place to another: behind a label, or before one.
+
+        Each field is on its own: a cloze or tag cannot reach over a label.
+        """
+        if not children:
+            return
+        found = self._inlines.check(children, places)
+        children = _without_outer_breaks(children)
+        if children:
+            text = self._source.text
+            while text[begin] in " \t\n":
+                begin += 1
+            while text[end - 1] in " \t\n":
+                end -= 1
+            span = Span(self._source, begin, end)
+            self._pieces.append(self._block("paragraph", inline_content(children), span, found))
+
+    def _block(self, kind: str, content: Content, span: Span, inlines: Inlines) -> Block:
         if inlines is NOTHING:
-            return Block(kind, content, span, cloze_mark=mark)
+            return Block(kind, content, span)
         self._used_definitions.update(inlines.labels)
         references = self._env.get("references", {})
         definitions = {
@@ -345,17 +359,8 @@ class _Reader:
             tuple(inlines.unnumbered),
             tuple(inlines.comments),
             tuple(sorted(definitions)),
-            mark,
+            inlines.cloze_mark,
         )
-
-    def _part(
-        self, tokens: list[Token], children: list[Token], start: int, end: int, inlines: Inlines
-    ) -> Block:
-        """The part of a paragraph between two labels, as a paragraph of its own."""
-        inline = Token("inline", "", 0, children=children, level=1)
-        span = self._source.span(start, end)
-        part = [tokens[0], inline, tokens[-1]]
-        return self._block("paragraph", part, span, inlines, _cloze_mark(children))
 
     def _label_line(self, line: str, mark: LabelMark, offset: int) -> None:
         after = line[mark.length :].lstrip()
@@ -410,24 +415,33 @@ class _Reader:
     # -- inline content
 
     def _parse_inline(
-        self, inline: Token, places: PlaceOf, marks: dict[int, LabelMark], place: str
+        self,
+        inline: Token,
+        places: PlaceOf,
+        marks: dict[int, LabelMark],
+        place: str,
+        begin: int = 0,
     ) -> list[Token]:
         """Parse the content of an inline token; `marks` are the labels it may hold.
 
-        `place` names where the content stands, for a label there that opens nothing.
+        `place` names where the content stands, for a label there that opens nothing. What stands
+        before `begin` is a label, which has been read.
         """
+        content = inline.content
         children: list[Token] = []
-        self._env |= {"labels": marks, "content": inline.content}
-        self._md.inline.parse(inline.content, self._md, self._env, children)
+        self._env |= {"labels": marks, "content": content, "begin": begin}
+        self._md.inline.parse(content, self._md, self._env, children)
         self._env["labels"] = {}
         inline.children = children
         if len(children) > MAX_LEVEL and any(token.level > MAX_LEVEL for token in children):
             self._too_deep(places(0))
-        suspects = [match.start() for match in _NO_PROSE.finditer(inline.content)]
+        suspects = [match.start() for match in _NO_PROSE.finditer(content, begin)]
         if suspects:
             fired = {t.meta["at"][0] for t in children if t.type == "label" and t.level == 0}
+            if begin:
+                fired.add(0)
             if not fired.issuperset(suspects):
-                self._stray_labels(inline.content, places, marks, fired, children, place)
+                self._stray_labels(content, places, marks, fired, children, place)
         return children
 
     def _stray_labels(
@@ -516,7 +530,7 @@ class _Reader:
 
     # -- everything inside a heading, list, quote, table, fence or formula
 
-    def _inside(self, tokens: list[Token], span: Span) -> tuple[Inlines, Span | None]:
+    def _inside(self, tokens: list[Token], span: Span) -> Inlines:
         all_found = Inlines([], [], [], [])
         mark: Span | None = None
         deep = False
@@ -564,7 +578,7 @@ class _Reader:
                 where = "heading" if "heading_open" in containers else "text"
                 found = self._inlines.check(children, places, place=where)
                 all_found.add(found)
-                mark = mark or _cloze_mark(children)
+                mark = mark or found.cloze_mark
             elif kind == "html_block":
                 comment = self._html_block(token, top=False)
                 if comment is not None:
@@ -582,7 +596,7 @@ class _Reader:
                     block.end,
                     "use a fence (```) for code, or remove the indentation",
                 )
-        return all_found, mark
+        return all_found._replace(cloze_mark=mark)
 
     def _paragraph_inside(self, token: Token, places: PlaceOf, containers: list[str]) -> str:
         inner = [kind for kind in containers if kind in ("blockquote_open", "list_item_open")]
@@ -796,15 +810,6 @@ class _Reader:
 def _start(token: Token | None) -> int:
     assert token is not None
     return int(token.meta["at"][0])
-
-
-def _cloze_mark(children: list[Token]) -> Span | None:
-    """The place of the first token that opens a cloze, or was meant to."""
-    for token in children:
-        if token.type in ("cloze_open", "braces_open") and "span" in token.meta:
-            span: Span = token.meta["span"]
-            return span
-    return None
 
 
 def _without_outer_breaks(tokens: list[Token]) -> list[Token]:
