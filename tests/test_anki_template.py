@@ -2,6 +2,7 @@
 
 Every card of the CRSS deck, of the golden decks and of all cases of the spec, and thousands of made
 up templates and fields. What differs on purpose is said in `anki_template.py`, and named here.
+The preview follows the newest Anki: what an older one does otherwise is not tested there.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from anki.collection import Collection
 from anki.models import NotetypeDict
 from anki.sound import AVTag, SoundOrVideoTag, TTSTag
 from anki.template import TemplateRenderContext, TemplateRenderOutput
-from anki_helper import import_package, new_collection
+from anki_helper import VERSION, import_package, new_collection
 from deck_helper import small_deck
 from golden_helper import CLOCK, DECKS, clock_for
 from hypothesis import given, settings
@@ -188,6 +189,16 @@ def in_anki(collection: Collection, note: RenderedNote) -> TemplateRenderOutput:
     return TemplateRenderContext.from_card_layout(fresh, card, known, changed, False).render()
 
 
+def is_message(side: str) -> bool:
+    """Whether Anki says that it cannot show a side; the message has a link to a page of help."""
+    return ("templates/errors.html" if VERSION >= (24, 11) else "anki.tenderapp.com/kb/") in side
+
+
+@pytest.mark.skipif(
+    VERSION < (25, 2),
+    reason="before Anki 25.02 comments hide no fields, and an open `<%` takes all memory;"
+    " the preview follows the newest Anki",
+)
 @settings(max_examples=700)
 @given(note=made_up())
 def test_any_template_is_filled_as_by_anki(collection: Collection, note: RenderedNote) -> None:
@@ -195,7 +206,7 @@ def test_any_template_is_filled_as_by_anki(collection: Collection, note: Rendere
     wanted = in_anki(collection, note)
     got = render_card(note, note.cards[0])
     texts = wanted.question_text, wanted.answer_text
-    if any("templates/errors.html" in text for text in texts):
+    if any(is_message(text) for text in texts):
         assert got.problem
         return
     # The shape of an image occlusion.
@@ -212,6 +223,11 @@ def test_any_template_is_filled_as_by_anki(collection: Collection, note: Rendere
     assert all(ours == name for ours, name in files if not name.startswith("tts:"))
 
 
+@pytest.mark.skipif(
+    VERSION < (23, 10),
+    reason="before Anki 23.10 an answer to type is not escaped;"
+    " the preview follows the newest Anki",
+)
 @settings(max_examples=500)
 @given(text=st.lists(st.sampled_from(PIECES), max_size=8).map("".join))
 def test_what_is_typed_is_taken_as_by_anki(collection: Collection, text: str) -> None:
@@ -254,7 +270,7 @@ def note_of(
 def test_a_card_that_cannot_be_shown(collection: Collection, front: str, said: str) -> None:
     """Where Anki shows a message, so do we, in words of our own, on both sides."""
     note = note_of(front)
-    assert "templates/errors.html" in in_anki(collection, note).question_text
+    assert is_message(in_anki(collection, note).question_text)
     card = render_card(note, 0)
     assert card.problem.endswith(said)
     assert card.question == card.answer
@@ -264,7 +280,7 @@ def test_a_card_that_cannot_be_shown(collection: Collection, front: str, said: s
 def test_a_fault_of_the_back(collection: Collection) -> None:
     """A fault of the back takes the front along, as in Anki."""
     note = note_of("{{Front}}", "{{Nope}}")
-    assert "errors.html" in in_anki(collection, note).question_text
+    assert is_message(in_anki(collection, note).question_text)
     assert render_card(note, 0).problem.startswith("The back template has a fault")
 
 
@@ -278,6 +294,11 @@ def test_a_cloze_card_without_its_cloze() -> None:
     assert render_card(note, 1).problem == "The note has no cloze 2."
 
 
+@pytest.mark.skipif(
+    VERSION < (25, 7),
+    reason="before Anki 25.07 the link of a hint can be dragged;"
+    " the preview follows the newest Anki",
+)
 def test_a_hint_has_no_script(collection: Collection) -> None:
     """Anki's hint opens by a script; ours has the same link and text without one."""
     note = note_of("{{Front}}{{hint:Back}}")

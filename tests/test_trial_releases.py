@@ -10,6 +10,7 @@ import anki.collection  # must be the first module of Anki to be imported
 import pytest
 from anki.notes import NoteId
 from anki_helper import import_package, new_collection
+from learner_helper import Learner
 from release_helper import DAY, FIRST
 
 from crss_deck import build_deck, read_apkg, read_deck
@@ -61,7 +62,10 @@ class Trial:
 
 
 def test_only_what_a_release_changed_is_updated(tmp_path: Path) -> None:
-    """1.0.0, a patch 1.0.1 and a minor 1.1.0: Anki updates the changed notes and adds the new."""
+    """1.0.0, a patch 1.0.1 and a minor 1.1.0: Anki updates the changed notes and adds the new.
+
+    Each is imported before the next one is out: up to Anki 24.11, updates need that.
+    """
     trial = Trial(tmp_path)
     assert trial.release().version == "1.0.0"
     reworded = trial.reword(3)
@@ -77,12 +81,14 @@ def test_only_what_a_release_changed_is_updated(tmp_path: Path) -> None:
     total = len(read_apkg(trial.packages[0]).notes)
     expected = [({}, total), (reworded, 0), (reworded_again, 1)]
     with new_collection(tmp_path) as collection:
-        for path, (keys, new) in zip(trial.packages, expected, strict=True):
+        learner = Learner(collection)
+        for day, (path, (keys, new)) in enumerate(zip(trial.packages, expected, strict=True)):
             log = import_package(collection, path).log
             updated = {collection.get_note(NoteId(note.id.nid)).guid for note in log.updated}
             assert updated == {note_guid(deck_id, key) for key in keys}
             assert len(log.new) == new
             assert not log.conflicting
+            learner.at(FIRST + DAY * day + DAY // 2)
     for earlier in (trial.packages[:2], trial.packages[:1], trial.packages[1:2]):
         found = verify_package(trial.packages[2], earlier)
         assert found.ok, found.to_text()
