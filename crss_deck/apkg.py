@@ -1,8 +1,8 @@
 """Package <-> bytes on disk. The only module that knows genanki, SQLite and zip.
 
-Anki's oldest package format, which every Anki app imports. genanki supplies the schema and the
-rows; what it leaves open is decided here: which cards a note has, a time for each note and note
-type, ids on fields and templates, and bytes that depend on the content alone.
+Anki's oldest package format, which every Anki app imports. genanki supplies the schema, decks
+and note types; what it leaves open is decided here: which cards a note has, a time for each note
+and note type, ids on fields and templates, and bytes that depend on the content alone.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sqlite3
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -86,9 +86,7 @@ def genanki_version() -> str:
 def _collection(package: Package) -> bytes:
     """The SQLite file, rewritten so that neither SQLite's version nor its history shows."""
     with closing(sqlite3.connect(":memory:")) as connection:
-        _genanki_package(package).write_to_db(
-            connection.cursor(), package.stamp, _count_down(package)
-        )
+        _genanki_package(package).write_to_db(connection.cursor(), package.stamp, iter(()))
         connection.commit()
         connection.execute("VACUUM")
         content = bytearray(connection.serialize())
@@ -97,21 +95,17 @@ def _collection(package: Package) -> bytes:
     return bytes(content)
 
 
-def _count_down(package: Package) -> Iterator[int]:
-    """Ids in the order in which genanki asks for them: note, its cards, deck after deck.
+def _numbered(package: Package) -> Iterator[tuple[int, RenderedNote]]:
+    """Each note with its id; those of its cards follow downwards.
 
     They count down from the release's moment in curriculum order: Anki 2.1.54 refuses any in the
     future.
     """
     total = len(package.notes) + package.card_count
     number = max(package.stamp * 1000, total + 1)
-    ids: dict[str, list[int]] = {deck.name: [] for deck in package.decks}
     for note in package.notes:
-        size = 1 + len(note.cards)
-        ids[note.deck] += range(number, number - size, -1)
-        number -= size
-    for deck in package.decks:
-        yield from ids[deck.name]
+        yield number, note
+        number -= 1 + len(note.cards)
 
 
 def _genanki() -> Any:
@@ -164,36 +158,55 @@ def _genanki_package(package: Package) -> Any:
         def to_json(self, timestamp: float, deck_id: int) -> Any:
             return super().to_json(self.modified, deck_id)
 
-    class OurNote(genanki.Note):  # type: ignore[misc,name-defined]
-        def __init__(self, note: RenderedNote, model: OurModel) -> None:
-            super().__init__(
-                model=model, fields=list(note.fields), tags=note.tags, guid=note.guid, due=note.due
-            )
-            self.modified = note.modified
-            self.ordinals = note.cards
-
-        @property
-        def cards(self) -> list[Any]:
-            return [genanki.Card(ordinal) for ordinal in self.ordinals]
-
-        def write_to_db(self, cursor: Any, timestamp: float, deck_id: int, id_gen: Any) -> None:
-            super().write_to_db(cursor, self.modified, deck_id, id_gen)
-
     class OurDeck(genanki.Deck):  # type: ignore[misc,name-defined]
+        def __init__(self, deck: PackagedDeck) -> None:
+            deck_id = package_deck_id(package.decks[0].name, deck.name)
+            super().__init__(deck_id, deck.name, deck.description)
+            self.numbered = notes[deck.name]
+
         def to_json(self) -> Any:
             return {**super().to_json(), "md": True}
 
+        def write_to_db(self, cursor: Any, timestamp: float, id_gen: Any) -> None:
+            super().write_to_db(cursor, timestamp, id_gen)
+            # genanki's own notes take one call for each row, and all their memory until the end.
+            rows = _note_rows(self.numbered)
+            cursor.executemany(f"INSERT INTO notes VALUES ({'?,' * 10}?)", rows)
+            rows = _card_rows(self.numbered, self.deck_id)
+            cursor.executemany(f"INSERT INTO cards VALUES ({'?,' * 17}?)", rows)
+
     models = {note_type.id: OurModel(note_type) for note_type in package.note_types}
-    root = package.decks[0].name
-    decks = {
-        deck.name: OurDeck(package_deck_id(root, deck.name), deck.name, deck.description)
-        for deck in package.decks
-    }
-    for note in package.notes:
-        decks[note.deck].add_note(OurNote(note, models[note.note_type.id]))
+    notes: dict[str, list[tuple[int, RenderedNote]]] = {deck.name: [] for deck in package.decks}
+    for id, note in _numbered(package):
+        notes[note.deck].append((id, note))
+    decks = [OurDeck(deck) for deck in package.decks]
     for model in models.values():
-        decks[root].add_model(model)
-    return genanki.Package(list(decks.values()))
+        decks[0].add_model(model)
+    for deck in decks:
+        for id in dict.fromkeys(note.note_type.id for _, note in notes[deck.name]):
+            deck.add_model(models[id])
+    return genanki.Package(decks)
+
+
+def _note_rows(notes: Iterable[tuple[int, RenderedNote]]) -> Iterator[tuple[int | str, ...]]:
+    """The rows of notes: id, guid, mid, mod, usn, tags, flds, sfld, csum, flags, data."""
+    for id, note in notes:
+        tags, fields = f" {' '.join(note.tags)} ", "\x1f".join(note.fields)
+        first, kind, modified = note.fields[0], note.note_type.id, note.modified
+        yield id, note.guid, kind, modified, -1, tags, fields, first, 0, 0, ""
+
+
+def _card_rows(
+    notes: Iterable[tuple[int, RenderedNote]], deck_id: int
+) -> Iterator[tuple[int | str, ...]]:
+    """The rows of their new cards: id, nid, did, ord, mod, usn, type, queue, due.
+
+    And what a card gets by being studied: ivl, factor, reps, lapses, left, odue, odid, flags, data.
+    """
+    for id, note in notes:
+        for place, ordinal in enumerate(note.cards, 1):
+            card = id - place, id, deck_id, ordinal, note.modified, -1, 0, 0, note.due
+            yield (*card, 0, 0, 0, 0, 0, 0, 0, 0, "")
 
 
 def _field_json(field: Field) -> dict[str, Any]:
