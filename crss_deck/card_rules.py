@@ -6,7 +6,6 @@ docs/card-quality.md has the measurements that each of them, and its severity, r
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator
 
 from crss_deck import diagnostics as rules
@@ -44,6 +43,10 @@ _CLOSED = re.compile(
     r"[\W_]*(?:(?:in|for|when|if|at|on|under|during|after|before|with|while|given|according|as|by"
     rf"|from)\b[^,]*,\s*)?(?:{_AUXILIARIES})(?:n['’]t)?\s+\w"
 )
+_CLOSING = frozenset(
+    f"{word}{negated}" for word in _AUXILIARIES.split("|") for negated in ("", "n't", "n’t")
+)
+"""A question that leaves a choice of two has one of these."""
 _SENTENCE_END = re.compile(r"[.!?…][\"'”’)\]]*\s+|\n+")
 _MARK = re.compile(r"(?<=\S)[?？؟]++(?![\"”’»')\]]*[\"”’»])")
 _JOINED = re.compile(r"\band (?:what|why|how|when|where|who)\b(?! to\b)")
@@ -101,7 +104,7 @@ def _last_sentence(prose: Prose) -> str:
 
 def _is_closed(prose: Prose) -> bool:
     """Whether a text ends with a question that leaves a choice of two."""
-    if "?" not in prose.low:
+    if "?" not in prose.low or _CLOSING.isdisjoint(prose.words):
         return False
     sentence = _last_sentence(prose)
     return sentence.rstrip("\"'”’)]").endswith("?") and _CLOSED.match(sentence) is not None
@@ -534,12 +537,12 @@ SPANS = 2
 
 def many_clozes(view: ClozeView, limits: Limits) -> Findings:
     """A note of many cards about one sentence teaches the sentence."""
-    counts = Counter(hidden.deletion.number for hidden in view.hidden)
-    spans = max(counts.values())
-    rule = _over(rules.MANY_CLOZES, limits.cloze_numbers, len(counts))
+    numbers = [hidden.deletion.number for hidden in view.hidden]
+    cards = len(set(numbers))
+    rule = _over(rules.MANY_CLOZES, limits.cloze_numbers, cards)
     if rule:
-        message = f"the note has {len(counts)} cards"
-    elif spans > SPANS:
+        message = f"the note has {cards} cards"
+    elif len(numbers) > SPANS and (spans := max(map(numbers.count, numbers))) > SPANS:
         rule, message = rules.MANY_CLOZES, f"one card hides {spans} things at once"
     else:
         return

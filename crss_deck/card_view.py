@@ -175,7 +175,8 @@ class ClozeView:
         offsets = self.text.offsets()
         for deletion, gap in zip(note.deletions, gaps, strict=True):
             start, end = offsets[gap.first], offsets[gap.behind]
-            words = words_of(self.text.low[start:end])
+            low = self.text.low[start:end]
+            words = [low] if low.isalnum() else words_of(low)
             self.hidden.append(Hidden(deletion, start, end, words, gap.hint))
 
     @property

@@ -148,7 +148,9 @@ def _asked(view: View) -> Iterator[tuple[tuple[str, ...], bool]]:
             fronts.append((view.back, True))
         for prose, reverse in fronts:
             if len(prose.low) <= MAX_FRONT:
-                text = " ".join(_TOUCHING.sub("", prose.low).split())
+                text = " ".join(prose.words)
+                if text != prose.low.rstrip(".!?…"):  # it is more than words
+                    text = " ".join(_TOUCHING.sub("", prose.low).split())
                 yield (text, *prose.objects), reverse
     elif len(view.text.low) <= MAX_FRONT:
         for number in dict.fromkeys(hidden.deletion.number for hidden in view.hidden):
@@ -190,12 +192,12 @@ LEAKING = 4
 
 def _leaks(view: ClozeView) -> Iterator[_Leak]:
     """For each card, the first hidden word that says something and stands there too."""
-    everywhere = Counter(view.text.keys)
+    everywhere = view.text.keys
     suspects = [
         (hidden, word, key)
         for hidden in view.hidden
         for word, key in zip(hidden.words, keys_of(hidden.words), strict=True)
-        if everywhere[key] > 1 and key and len(word) >= LEAKING
+        if key and len(word) >= LEAKING and everywhere.count(key) > 1
     ]
     if not suspects:
         return
@@ -205,7 +207,7 @@ def _leaks(view: ClozeView) -> Iterator[_Leak]:
     told: set[int] = set()
     for hidden, word, key in suspects:
         number = hidden.deletion.number
-        if everywhere[key] > gone[number, key] and number not in told:
+        if everywhere.count(key) > gone[number, key] and number not in told:
             told.add(number)
             yield _Leak(key, _leak(view, hidden, word, key))
 
@@ -260,7 +262,8 @@ def _twins(fronts: list[_Front]) -> Findings:
             continue
         ranks = sorted(map(rank.__getitem__, front.content))
         rarest = [by_rank[each] for each in ranks[: count - -(-LIKE * count // 100) + 2]]
-        shared = Counter(chain.from_iterable(rarest))
+        met = [each for each in rarest if each]
+        shared = Counter(chain.from_iterable(met)) if len(met) > 1 else {}
         rivals = (fronts[rival] for rival, words in shared.items() if words > 1)
         twin = next((rival for rival in rivals if _alike(front.content, rival.content)), None)
         if twin is not None:
