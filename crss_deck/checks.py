@@ -68,7 +68,7 @@ def control_characters(draft: Draft) -> Iterator[Diagnostic]:
 def merge_conflicts(draft: Draft) -> Iterator[Diagnostic]:
     """Both sides of a merge would become notes, marks and all."""
     for path, source in draft.folder.texts.items():
-        if path == LOCK:
+        if path == LOCK or ("<<<<<<<" not in source.text and ">>>>>>>" not in source.text):
             continue
         for match in islice(_CONFLICT.finditer(source.text), MAX_FINDINGS):
             yield Diagnostic(

@@ -147,13 +147,13 @@ def inline_content(children: list[Token], *, heading: bool = False) -> Content:
         return Content(html, text, (text,), visible=bool(text.strip(_BLANK)), plain=True)
     writer = _Writer()
     writer.inline(children)
-    plain = all(child.type in ("text", "text_special") for child in children)
-    return writer.content(strip=not heading)._replace(plain=plain)
+    return writer.content(strip=not heading)
 
 
 def block_content(tokens: list[Token]) -> Content:
     """What any other block says, from its tokens."""
     writer = _Writer()
+    writer.plain = False
     if tokens[0].type == "math_block":
         writer.formula(tokens[0])
     else:
@@ -201,6 +201,7 @@ class _Writer:
         self.images: list[Image] = []
         self.codes: list[Code] = []
         self.visible = False
+        self.plain = True
         self._opened: list[_Gap] = []
         """The clozes around what is being written."""
 
@@ -211,12 +212,13 @@ class _Writer:
             html.strip(" ") if strip else html,
             "".join(self.text),
             tuple(self.pieces),
-            tuple(Gap(each.first, each.behind, each.hint) for each in self.gaps),
+            tuple([Gap(each.first, each.behind, each.hint) for each in self.gaps]),
             tuple(self.objects),
             self.items,
             tuple(self.images),
             tuple(self.codes),
             self.visible,
+            self.plain,
         )
 
     # -- blocks
@@ -300,14 +302,15 @@ class _Writer:
                 else:
                     pieces.append(content)
                 continue
+            self.plain = False
             if run:
                 self._prose(run)
                 run = []
-            plain = _PLAIN_TAGS.get(kind)
-            if plain is None:
+            tag = _PLAIN_TAGS.get(kind)
+            if tag is None:
                 self._special(kind, token)
                 continue
-            out.append(plain)
+            out.append(tag)
             if kind == "softbreak" or kind == "hardbreak":
                 self.text.append(" ")
                 if not (opened and opened[-1].hinting):

@@ -435,6 +435,8 @@ class _Reader:
         inline.children = children
         if len(children) > MAX_LEVEL and any(token.level > MAX_LEVEL for token in children):
             self._too_deep(places(0))
+        if begin and "\n" not in content:  # its only line begins with a label
+            return children
         suspects = [match.start() for match in _NO_PROSE.finditer(content, begin)]
         if suspects:
             fired = {t.meta["at"][0] for t in children if t.type == "label" and t.level == 0}

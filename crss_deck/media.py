@@ -53,8 +53,10 @@ def note_blocks(note: Note) -> Iterator[Block]:
 
 def note_images(note: Note) -> Iterator[Image]:
     """The images and sounds of a note and of the headings above it."""
-    for block in note_blocks(note):
-        yield from block.content.images
+    span = note.common.span
+    if span.source.text.find("![", span.start, span.end) >= 0:  # all begin so
+        for block in note_blocks(note):
+            yield from block.content.images
     for heading in note.common.context:
         yield from heading.block.content.images
 

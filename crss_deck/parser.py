@@ -79,7 +79,7 @@ class _Draft:
     def __init__(self, opening: str, span: Span, bare: bool) -> None:
         self.opening = opening
         self.bare = bare
-        self.span = span
+        self.source, self.start, self.end = span
         self.fields: dict[str, list[Block]] = {opening: []}
         self.labels: dict[str, Span] = {opening: span}
         self.current = opening
@@ -87,7 +87,11 @@ class _Draft:
         self.metadata: Span | None = None
 
     def extend(self, span: Span) -> None:
-        self.span = self.span._replace(end=max(self.span.end, span.end))
+        self.end = max(self.end, span.end)
+
+    @property
+    def span(self) -> Span:
+        return Span(self.source, self.start, self.end)
 
 
 class _Parser:
@@ -304,7 +308,7 @@ class _Parser:
             self._say(
                 rules.CLOZE_WITHOUT_DELETION,
                 "the cloze note hides nothing",
-                self._source.span(draft.span.start, blocks[-1].span.end),
+                self._source.span(draft.start, blocks[-1].span.end),
                 "mark the words to hide: {{c1::like this}}",
             )
         self._number(blocks, deletions)
