@@ -13,7 +13,7 @@ from functools import cache
 from markdown_it import MarkdownIt
 from markdown_it.common import utils
 from markdown_it.parser_inline import ParserInline
-from markdown_it.rules_block import StateBlock
+from markdown_it.rules_block import StateBlock, html_block
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from markdown_it.utils import EnvType
@@ -233,26 +233,35 @@ def _join_text(state: StateInline) -> None:
     state.tokens[:] = joined
 
 
-def _prose_rule(state: StateBlock, first: int, _behind: int, _silent: bool) -> bool:
-    """A paragraph whose lines all begin with a letter, as most do.
+def _prose_rule(state: StateBlock, first: int, behind: int, silent: bool) -> bool:
+    """What most blocks are: a paragraph whose lines all begin with a letter, or a comment.
 
-    No rule but the last could take its first line, and none could end it at a later one: ten rules
-    need not be tried on each.
+    No rule but the last could take the first line of such a paragraph, and none could end it at a
+    later one; and a `<` with no line below it can only begin HTML. So ten rules are not tried.
     """
     if state.is_code_block(first):
         return False
     line = first
     while line < state.lineMax and not state.isEmpty(line):
-        if not state.src[state.bMarks[line] + state.tShift[line]].isalpha():
-            return False
+        mark = state.src[state.bMarks[line] + state.tShift[line]]
+        if not mark.isalpha():
+            alone = mark == "<" and line == first and state.isEmpty(first + 1)
+            return alone and html_block(state, first, behind, silent)
         line += 1
     state.line = line
-    state.push("paragraph_open", "p", 1).map = [first, line]
-    inline = state.push("inline", "", 0)
-    inline.content = _trim(state.getLines(first, line, state.blkIndent, False))
-    inline.map = [first, line]
-    inline.children = []
-    state.push("paragraph_close", "p", -1)
+    level = state.level
+    content = (
+        state.src[state.bMarks[first] : state.eMarks[line - 1]]
+        if not level  # else every line may have something cut off
+        else state.getLines(first, line, state.blkIndent, False)
+    )
+    inline = Token("inline", "", 0, map=[first, line], level=level + 1, children=[], block=True)
+    inline.content = _trim(content)
+    state.tokens += (
+        Token("paragraph_open", "p", 1, map=[first, line], level=level, block=True),
+        inline,
+        Token("paragraph_close", "p", -1, level=level, block=True),
+    )
     return True
 
 

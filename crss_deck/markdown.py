@@ -429,9 +429,10 @@ class _Reader:
         """
         content = inline.content
         children: list[Token] = []
-        self._env |= {"labels": marks, "content": content, "begin": begin}
-        self._md.inline.parse(content, self._md, self._env, children)
-        self._env["labels"] = {}
+        env = self._env
+        env["labels"], env["content"], env["begin"] = marks, content, begin
+        self._md.inline.parse(content, self._md, env, children)
+        env["labels"] = {}
         inline.children = children
         if len(children) > MAX_LEVEL and any(token.level > MAX_LEVEL for token in children):
             self._too_deep(places(0))

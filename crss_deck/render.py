@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from crss_deck.identity import note_guid
 from crss_deck.lowering import NAME, escape, escape_prose
 from crss_deck.manifest import Manifest
-from crss_deck.model import BasicNote, Block, ClozeNote, Common, Deck, Heading, Note
+from crss_deck.model import BasicNote, Block, ClozeNote, Common, Deck, Heading, Markdown, Note
 from crss_deck.note_types import BASIC_FIELDS, CLOZE_FIELDS, FORWARD, REVERSE, NoteType, note_types
 from crss_deck.package import Package, PackagedDeck, PackagedMedia, RenderedNote
 
@@ -58,23 +58,23 @@ class _Renderer:
         common = note.common
         key = f"{self._manifest.id}/{common.key}"
         shared = {
-            "Hint": field_html(common.hint, self._media_name),
-            "Extra": field_html(common.extra, self._media_name),
-            "Accept": field_html(common.accept, self._media_name),
+            "Hint": self._field(common.hint),
+            "Extra": self._field(common.extra),
+            "Accept": self._field(common.accept),
             "Source": self._citation(common),
             "Context": context_html(common.context, self._media_name),
             "Key": key,
         }
         match note:
             case BasicNote():
-                shared["Front"] = field_html(note.front, self._media_name)
-                shared["Back"] = field_html(note.back, self._media_name)
+                shared["Front"] = self._field(note.front)
+                shared["Back"] = self._field(note.back)
                 shared["Reversed"] = "1" if note.reversed else ""
                 shared["TypeIn"] = escape(note.type_in)
                 fields = tuple(shared.get(field.name, "") for field in BASIC_FIELDS)
                 cards: tuple[int, ...] = (FORWARD, REVERSE) if note.reversed else (FORWARD,)
             case ClozeNote():
-                shared["Text"] = field_html(note.text, self._media_name)
+                shared["Text"] = self._field(note.text)
                 shared["TypeIn"] = "1" if note.type_in else ""
                 fields = tuple(shared.get(field.name, "") for field in CLOZE_FIELDS)
                 # Anki's rule: a card for each number of a closed cloze, nested ones included.
@@ -90,17 +90,19 @@ class _Renderer:
             modified=modified,
         )
 
+    def _field(self, blocks: Markdown) -> str:
+        return field_html(blocks, self._media_name) if blocks else ""
+
     def _citation(self, common: Common) -> str:
-        own = field_html(common.citation, self._media_name)
-        return " · ".join(filter(None, (escape_prose(common.file_citation), own)))
+        own, files = self._field(common.citation), escape_prose(common.file_citation)
+        return f"{files} · {own}" if own and files else own or files
 
 
-def field_html(blocks: Iterable[Block], media_name: MediaName) -> str:
+def field_html(blocks: Sequence[Block], media_name: MediaName) -> str:
     """The HTML of a field: one paragraph or formula bare, anything else as blocks.
 
     Raises KeyError if `media_name` does not know an address.
     """
-    blocks = tuple(blocks)
     if len(blocks) == 1:
         return _block_html(blocks[0], media_name)
     return "".join(
