@@ -702,6 +702,7 @@ def main() -> None:
     except Exception as error:
         code = UNUSABLE
         _fail(error)
+    gc.freeze()  # at its exit, Python looks for cycles all the same
     sys.exit(code or DONE)
 
 
