@@ -56,6 +56,7 @@ def build_deck(
     clock: int | None = None,
     locked: bool = False,
     after: Iterable[str | os.PathLike[str]] = (),
+    parallel: bool = False,
 ) -> BuildResult:
     """Build the deck in a source folder into an output folder.
 
@@ -63,14 +64,14 @@ def build_deck(
     `<id>-<version>+draft.apkg`; the build record beside it (`.json`) and `SHA256SUMS`: all three
     or none. `clock` is the moment of the build in seconds since 1970, by default now; it dates a
     draft. `locked` refuses a draft, `after` names earlier packages whose learners must get every
-    change.
+    change, `parallel` is as for `compile_deck`.
     Raises DeckError if the deck has errors, NotReleasedError for a draft where none is wanted or a
     change that would not arrive, and OSError if a file cannot be read or written; then the output
     folder is as it was.
     """
     folder = Path(output)
     check_output(Path(source), folder)
-    compilation = compile_deck(read_deck(source), clock=clock)
+    compilation = compile_deck(read_deck(source), clock=clock, parallel=parallel)
     package, deck = compilation.package, compilation.deck
     if package is None or deck is None:
         raise DeckError(compilation.diagnostics)

@@ -187,7 +187,9 @@ def build(
     try:
         clock = None if locked else _clock()
         with _working(talk, f"building {source}"):
-            result = build_deck(source, output, clock=clock, locked=locked, after=after)
+            result = build_deck(
+                source, output, clock=clock, locked=locked, after=after, parallel=True
+            )
     except DeckError as error:
         _show(error.diagnostics, talk, "full", sys.stderr)
         return _exit_code(error.diagnostics)
@@ -244,7 +246,7 @@ def check(
         return _fix(source, output_format, strict, diff, talk)
     clock = _clock()
     with _working(talk, f"checking {source}"):
-        result = compile_deck(read_deck(source), clock=clock)
+        result = compile_deck(read_deck(source), clock=clock, parallel=True)
     _show(result.diagnostics, talk, output_format, sys.stdout)
     _praise(result, talk)
     return _exit_code(result.diagnostics, strict)

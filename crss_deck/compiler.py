@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from typing import NamedTuple, TypeVar
 
 from crss_deck import diagnostics as rules
@@ -20,7 +21,8 @@ from crss_deck.manifest import Manifest, read_manifest, value_span, version_span
 from crss_deck.media import collect_media
 from crss_deck.model import Deck, Note
 from crss_deck.package import Package, content_digest
-from crss_deck.parser import NotesFile, Report, TagUse, parse_notes
+from crss_deck.parallel import Parse, parsing
+from crss_deck.parser import TagUse, parse_notes
 from crss_deck.render import render_deck, with_version
 from crss_deck.source import Source, Span
 from crss_deck.stylesheet import read_stylesheet
@@ -61,13 +63,16 @@ def compile_deck(
     folder: SourceFolder,
     *,
     clock: int | None = None,
-    parse: Callable[[Source, Report], NotesFile] = parse_notes,
+    parse: Parse = parse_notes,
+    parallel: bool = False,
 ) -> Compilation:
     """Parse, check, render and date a deck; the disk is not touched.
 
     `clock` is the moment of the build in seconds since 1970, by default now. It dates a draft and
     is ignored for a release. `parse` is for who compiles a deck again and again, and remembers what
-    `parse_notes` made of a file. Raises ClockError if a clock is given and a draft would be no
+    `parse_notes` made of a file. `parallel` lets a second process parse half of a large deck: the
+    process is forked, so it is for programs that run no other threads of their own (Linux only).
+    The outcome is the same. Raises ClockError if a clock is given and a draft would be no
     later than the last release: learners would never get its changes.
     """
     found = _Findings(folder.problems)
@@ -83,13 +88,15 @@ def compile_deck(
     key_spans: list[tuple[str, Span]] = []
     cited: list[Word] = []
     counts: dict[str, int] = {}
-    for path in notes_paths(folder, manifest):
-        file = parse(folder.texts[path], found.add)
-        counts[path] = len(file.notes)
-        notes += file.notes
-        tags += file.tags
-        key_spans += file.key_spans
-        cited += file.claims
+    sources = {path: folder.texts[path] for path in notes_paths(folder, manifest)}
+    with parsing([*sources.values()]) if parallel else nullcontext(parse) as parse_file:
+        for path, source in sources.items():
+            file = parse_file(source, found.add)
+            counts[path] = len(file.notes)
+            notes += file.notes
+            tags += file.tags
+            key_spans += file.key_spans
+            cited += file.claims
     media = collect_media(notes, folder, found.add)
     forgotten = {}
     if manifest is not None and lock is not None:
@@ -104,8 +111,8 @@ def compile_deck(
     for check in CHECKS:
         for diagnostic in check(draft):
             found.add(diagnostic)
-    source = folder.texts.get(MANIFEST)
-    kept = suppress(without_echoes(found.all), notes, sound, manifest, source)
+    manifest_source = folder.texts.get(MANIFEST)
+    kept = suppress(without_echoes(found.all), notes, sound, manifest, manifest_source)
     compilation = Compilation(tuple(sorted(kept, key=sort_key)))
     if claims is not None:
         compilation = compilation._replace(coverage=coverage(claims, cards_by_claim(notes)))
