@@ -89,10 +89,9 @@ def _collection(package: Package) -> bytes:
         _genanki_package(package).write_to_db(connection.cursor(), package.stamp, iter(()))
         connection.commit()
         connection.execute("VACUUM")
-        content = bytearray(connection.serialize())
+        serialized = connection.serialize()
     # Header bytes 92 to 99: a change counter, and the version of the SQLite that wrote last.
-    content[92:100] = bytes(8)
-    return bytes(content)
+    return b"".join((serialized[:92], bytes(8), memoryview(serialized)[100:]))
 
 
 def _numbered(package: Package) -> Iterator[tuple[int, RenderedNote]]:

@@ -63,8 +63,6 @@ class Content(NamedTuple):
 
     html: str
     """Of a paragraph, a heading or a formula without an element around it; see `NAME`."""
-    text: str
-    """All its words, without markup."""
     pieces: tuple[str, ...]
     """Its text as it is shown when nothing is hidden, in pieces; see `OBJECT`."""
     gaps: tuple[Gap, ...] = ()
@@ -81,6 +79,14 @@ class Content(NamedTuple):
     """Whether anything of it shows on a card: comments and blanks do not."""
     plain: bool = False
     """Whether it is a paragraph of nothing but text, on one line."""
+
+    @property
+    def text(self) -> str:
+        """All its words, without markup: code, formulas and the texts of images too."""
+        alts = {image.address: image.alt for image in self.images}
+        objects = (alts.get(each, each) for each in self.objects)
+        parts = (p.replace(OBJECT, next(objects)) if OBJECT in p else p for p in self.pieces)
+        return " ".join("".join(parts).split())
 
 
 def is_sound(address: str) -> bool:
@@ -144,7 +150,7 @@ def inline_content(children: list[Token], *, heading: bool = False) -> Content:
     if len(children) == 1 and children[0].type == "text":
         text = children[0].content
         html = escape_prose(text).strip(" ")
-        return Content(html, text, (text,), visible=bool(text.strip(_BLANK)), plain=True)
+        return Content(html, (text,), visible=bool(text.strip(_BLANK)), plain=True)
     writer = _Writer()
     writer.inline(children)
     return writer.content(strip=not heading)
@@ -175,6 +181,7 @@ class _Gap:
 
 _BLANK = " \t\n\u200b\u2060\ufeff"
 _TAG_NAME = re.compile(r"</?\s*([A-Za-z]+)")
+_BREAKS = ("softbreak", "hardbreak")
 _PLAIN_TAGS = {
     "em_open": "<em>",
     "em_close": "</em>",
@@ -193,7 +200,6 @@ class _Writer:
 
     def __init__(self) -> None:
         self.out: list[str] = []
-        self.text: list[str] = []
         self.pieces: list[str] = []
         self.gaps: list[_Gap] = []
         self.objects: list[str] = []
@@ -210,7 +216,6 @@ class _Writer:
         html = "".join(self.out)
         return Content(
             html.strip(" ") if strip else html,
-            "".join(self.text),
             tuple(self.pieces),
             tuple([Gap(each.first, each.behind, each.hint) for each in self.gaps]),
             tuple(self.objects),
@@ -278,7 +283,6 @@ class _Writer:
         self._block_object(token.content)
 
     def _block_object(self, content: str) -> None:
-        self.text += [content, " "]
         self.pieces.append(f"\n{OBJECT}")
         self.objects.append(content)
         self.visible = self.visible or bool(content.strip())
@@ -296,7 +300,6 @@ class _Writer:
             if kind == "text" or kind == "text_special":
                 content = token.content
                 run.append(content)
-                self.text.append(content)
                 if opened and opened[-1].hinting:
                     opened[-1].hint += content
                 else:
@@ -311,14 +314,11 @@ class _Writer:
                 self._special(kind, token)
                 continue
             out.append(tag)
-            if kind == "softbreak" or kind == "hardbreak":
-                self.text.append(" ")
-                if not (opened and opened[-1].hinting):
-                    pieces.append(" ")
+            if kind in _BREAKS and not (opened and opened[-1].hinting):
+                pieces.append(" ")
         if run:
             self._prose(run)
         opened.clear()
-        self.text.append(" ")
 
     def _prose(self, run: list[str]) -> None:
         text = "".join(run)
@@ -363,7 +363,6 @@ class _Writer:
             assert kind == "label", f"unexpected token {kind}"  # in markup, which is an error
 
     def _object(self, content: str, shown: str) -> None:
-        self.text.append(content)
         self.visible = self.visible or bool(shown.strip(_BLANK))
         opened = self._opened
         if opened and opened[-1].hinting:

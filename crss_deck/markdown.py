@@ -58,7 +58,7 @@ Markdown = tuple[Block, ...]
 
 def plain_text(blocks: Iterable[Block]) -> str:
     """The words of blocks, without markup."""
-    return " ".join(" ".join(block.content.text for block in blocks).split())
+    return " ".join(filter(None, (block.content.text for block in blocks)))
 
 
 class Heading(NamedTuple):
