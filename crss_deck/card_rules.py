@@ -89,8 +89,7 @@ _CHOICES = re.compile(
 
 def _choices(low: str) -> re.Match[str] | None:
     """What a multiple-choice item leaves in a text."""
-    may = "b)" in low or "of the above" in low or "of the following" in low
-    return _CHOICES.search(low) if may else None
+    return _CHOICES.search(low) if "b)" in low or " of the " in low else None
 
 
 def _last_sentence(prose: Prose) -> str:

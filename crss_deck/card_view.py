@@ -19,7 +19,18 @@ from crss_deck.source import Span
 class Prose:
     """The text of a field: one line for each paragraph, item or cell, and the words in it."""
 
-    __slots__ = ("_keys", "_pieces", "blocks", "gaps", "items", "low", "objects", "text", "words")
+    __slots__ = (
+        "_content",
+        "_keys",
+        "_pieces",
+        "blocks",
+        "gaps",
+        "items",
+        "low",
+        "objects",
+        "text",
+        "words",
+    )
 
     blocks: Markdown
     text: str
@@ -38,6 +49,7 @@ class Prose:
         """Read the blocks of a field."""
         self.blocks = blocks
         self._keys: list[str] | None = None
+        self._content: frozenset[str] | None = None
         self._pieces: Sequence[str]
         if len(blocks) == 1:
             content = blocks[0].content
@@ -77,7 +89,9 @@ class Prose:
     @property
     def content(self) -> frozenset[str]:
         """The keys of its words that say something."""
-        return frozenset(self.keys) - {""}
+        if self._content is None:
+            self._content = frozenset(filter(None, self.keys))
+        return self._content
 
     @property
     def plain(self) -> bool:

@@ -70,22 +70,27 @@ class QualityJudge:
         self._leaks: list[_Leak] = []
         self._distinct: list[_Front] = []
 
-    def judge(self, view: View) -> Findings:
+    def judge(self, view: View) -> list[Diagnostic]:
         """What is wrong with a note, as far as it can be said yet."""
         limits = self._limits(view.note.common.tags)
+        found: list[Diagnostic] = []
         if isinstance(view, BasicView):
             for question in self._questions:
-                found = question(view, limits)
-                if found:
-                    yield found
+                fault = question(view, limits)
+                if fault is not None:
+                    found.append(fault)
         else:
             for cloze_question in self._cloze_questions:
-                yield from cloze_question(view, limits)
+                found += cloze_question(view, limits)
         same = self._same_front(view)
-        if same:
-            yield same
-        if not self._english:
-            return
+        if same is not None:
+            found.append(same)
+        if self._english:
+            self._remember(view, same is None)
+        return found
+
+    def _remember(self, view: View, distinct: bool) -> None:
+        """Take down what can be judged only beside all other notes."""
         self._place += 1
         if self._place % self._step == 0:
             self._counted += 1
@@ -93,7 +98,7 @@ class QualityJudge:
         if isinstance(view, ClozeView):
             self._leaks += _leaks(view)
         front = view.texts[0]
-        if same is None and not front.objects:
+        if distinct and not front.objects:
             self._distinct.append(_Front(front.content, front.blocks))
 
     def finish(self) -> Findings:
