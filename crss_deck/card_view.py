@@ -261,15 +261,22 @@ class _Letters(dict[int, int]):
 _JOINTS = "'’-_"
 _EDGES = tuple(edge for joint in _JOINTS for edge in (f" {joint}", f"{joint} "))
 _LETTERS = _Letters()
+_ASCII_LETTERS = bytes(map(_LETTERS.__getitem__, range(128))) + bytes(128)
 
 
 def words_of(text: str) -> list[str]:
     """The words of a text, in order; what hyphens and apostrophes join is one."""
     # Three times as fast as a regular expression, and this is where the time goes.
-    parted = f" {text.translate(_LETTERS)} "
-    for edge in _EDGES:
-        if edge in parted:
-            return [bare for word in parted.split() if (bare := word.strip(_JOINTS))]
+    if text.isascii():
+        parted = text.encode().translate(_ASCII_LETTERS).decode()
+    else:
+        parted = text.translate(_LETTERS)
+    for joint in _JOINTS:
+        if joint in parted:
+            parted = f" {parted} "
+            if any(edge in parted for edge in _EDGES):
+                return [bare for word in parted.split() if (bare := word.strip(_JOINTS))]
+            break
     return parted.split()
 
 
