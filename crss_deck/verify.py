@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
@@ -137,6 +138,8 @@ def verify_package(
         raise VerifyError(f"Anki is needed ({error}): pip install crss-deck[anki]") from None
     paths = [Path(each) for each in (*upgrade_from, path)]
     packages = [_read(each) for each in paths]
+    for file, package in zip(paths, packages, strict=True):
+        _check_delimiters(file, package, version)
     run = _Run(paths, packages, int(time.time()) if clock is None else clock, progress)
     try:
         with TemporaryDirectory(prefix="crss-deck-") as folder:
@@ -170,6 +173,17 @@ def _read(path: Path) -> Package:
     if not _is_sound(package):
         raise VerifyError(f"{path}: the collection inside does not hold what Anki writes")
     return package
+
+
+def _check_delimiters(path: Path, package: Package, version: str) -> None:
+    """Before 25.02, a `{{=<% %>=}}` with a `<%` that is not closed makes Anki take all memory."""
+    old = [*map(int, re.findall(r"[0-9]+", version))] < [25, 2]
+    templates = [template for each in package.note_types for template in each.templates]
+    if old and any("{{=" in template.front + template.back for template in templates):
+        raise VerifyError(
+            f"{path}: a template sets other marks for fields (`{{{{=`), over which Anki {version}"
+            " can run out of memory: verify it in Anki 25.02 or newer"
+        )
 
 
 def _is_sound(package: Package) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 import anki.collection  # must be the first module of Anki to be imported
 import pytest
 from anki.errors import BackendError
+from anki_helper import VERSION
 from deck_helper import DECK_TOML, HELLO_MP3, PEER_PNG
 from release_helper import DAY as A_DAY
 from release_helper import Author, basic, cloze, tools
@@ -867,6 +868,23 @@ def test_files_that_are_no_packages_are_refused(tmp_path: Path) -> None:
             verify_package(good, [bad])
     with pytest.raises(OSError, match="nothing"):
         verify_package(tmp_path / "nothing.apkg")
+
+
+@pytest.mark.parametrize(
+    ("version", "refused"), [("2.1.65", True), ("24.11", True), ("25.02", False)]
+)
+def test_marks_that_exhaust_an_old_anki(
+    version: str, refused: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A template that sets other marks for fields is not given to an Anki that may never end."""
+    monkeypatch.setattr("crss_deck.verify.anki_version", lambda: version)
+    notes = [("one", ("Why?", "So."))]
+    path = genanki_package(tmp_path / "marks.apkg", notes, front="{{=<% %>=}}<%Front%>")
+    if refused:
+        with pytest.raises(VerifyError, match=f"marks.apkg: a template .*Anki {version}.* 25.02"):
+            verify_package(path)
+    elif VERSION >= (25, 2):  # this one, which does the work
+        assert verify_package(path).anki == version
 
 
 def test_a_damaged_byte_ends_in_words(tmp_path: Path) -> None:
