@@ -24,6 +24,8 @@ class Tool(NamedTuple):
     """Its command line, for a source and an empty folder to write to, where it is run."""
     largest: int = 10**6
     """More notes than that it is not given: it would take an hour."""
+    alone: bool = False
+    """Whether it gets one processor only (Linux)."""
 
 
 def _notes(source: Path) -> Iterator[tuple[Path, list[tuple[str, str]]]]:
@@ -75,19 +77,21 @@ def _script(python: str, *parser: str) -> Callable[[Path, Path], list[str]]:
 SCRIPT = "30 lines, markdown-it-py"
 
 
+def _crss_deck(source: Path, out: Path) -> list[str]:
+    return [sys.executable, "-m", "crss_deck", "build", str(source), "-o", str(out)]
+
+
+OURS = "**crss-deck**"
+
+
 def tools(peers: Path | None) -> list[Tool]:
     """What there is to compare: crss-deck, the script, and what peers.sh installed in a folder."""
     found = [
         Tool(SCRIPT, "all checks, all messages", None, _script(sys.executable)),
-        Tool(
-            "**crss-deck**",
-            "",
-            None,
-            lambda source, out: [
-                *(sys.executable, "-m", "crss_deck", "build", str(source), "-o", str(out))
-            ],
-        ),
+        Tool(OURS, "", None, _crss_deck),
     ]
+    if sys.platform == "linux":  # elsewhere it never has more than one process
+        found.append(Tool(f"{OURS}, one process", "", None, _crss_deck, alone=True))
     if peers is None:
         return found
     programs = {

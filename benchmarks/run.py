@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from corpus import write_corpus
-from peers import SCRIPT, Tool, tools
+from peers import OURS, SCRIPT, Tool, tools
 
 import crss_deck
 
@@ -39,14 +39,21 @@ class Run(NamedTuple):
     megabytes: float
 
 
-def run(command: list[str], folder: Path) -> Run | str:
-    """Run a command in a folder to its end; what it said if it failed."""
+def run(command: list[str], folder: Path, *, alone: bool = False) -> Run | str:
+    """Run a command in a folder to its end, on one processor or on all; why if it failed."""
     environment = {**os.environ, "PYTHONPATH": str(Path(crss_deck.__file__).parents[1])}
     if "crss_deck" not in command:
         del environment["PYTHONPATH"]
     with tempfile.TemporaryFile() as said:
         start = time.perf_counter()
-        process = subprocess.Popen(command, env=environment, cwd=folder, stdout=said, stderr=said)
+        process = subprocess.Popen(
+            command,
+            env=environment,
+            cwd=folder,
+            stdout=said,
+            stderr=said,
+            preexec_fn=_take_one_processor if alone else None,
+        )
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - start
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -55,6 +62,11 @@ def run(command: list[str], folder: Path) -> Run | str:
             return said.read().decode(errors="replace").strip().rpartition("\n")[2]
     unit = 1 if sys.platform == "darwin" else 1024
     return Run(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit / 1e6)
+
+
+def _take_one_processor() -> None:
+    if sys.platform == "linux":
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 
 
 def missing(folder: Path, notes: int) -> str:
@@ -96,7 +108,7 @@ def measure(notes: int, rounds: int, compared: list[Tool], folder: Path) -> dict
                 continue
             shutil.rmtree(out, ignore_errors=True)
             out.mkdir()
-            found = run(tool.command(sources[tool.name], out), out)
+            found = run(tool.command(sources[tool.name], out), out, alone=tool.alone)
             if isinstance(found, str):
                 results[tool.name] = Result([], f"fails: {found[:60]}")
             elif not number and (lost := missing(out, notes)):
@@ -146,7 +158,7 @@ def main() -> None:
         print(row(tool, by_size))
     if chosen.most is not None:
         for notes, results in by_size.items():
-            ours, script = results["**crss-deck**"], results[SCRIPT]
+            ours, script = results[OURS], results[SCRIPT]
             if ours.failure or script.failure:
                 raise SystemExit(f"{notes} notes: {ours.failure or script.failure}")
             ratio = min(
