@@ -20,7 +20,7 @@ from crss_deck.history import Status
 from crss_deck.lock import iso
 from crss_deck.manifest import Manifest
 from crss_deck.output import Writer, replace_files
-from crss_deck.package import Package, content_digest
+from crss_deck.package import Package
 
 RECORD_FORMAT = 1
 CHECKSUMS = "SHA256SUMS"
@@ -183,7 +183,7 @@ def _record(manifest: Manifest, compilation: Compilation, name: str, content: by
         "date": iso(package.stamp),
         "file": name,
         "sha256": sha256(content).hexdigest(),
-        "content": content_digest(package),
+        "content": compilation.content,
         "notes": len(package.notes),
         "cards": package.card_count,
         "media": len(package.media),

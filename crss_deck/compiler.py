@@ -39,6 +39,8 @@ class Compilation(NamedTuple):
     package: Package | None = None
     version: str = ""
     """The version that the package bears; a draft's says so and names its content."""
+    content: str = ""
+    """The digest of the package's content; a draft's is of that without dates and version."""
     history: History | None = None
     """What became of each note since the last release."""
     coverage: Coverage | None = None
@@ -136,7 +138,9 @@ def _dated(
         dated = stamped(package, history, release.date)
         if content_digest(dated) == release.content:
             dated = dated._replace(lock=folder.texts[LOCK].text)
-            return compilation._replace(package=dated, version=manifest.version)
+            return compilation._replace(
+                package=dated, version=manifest.version, content=release.content
+            )
     # A draft is a second old, so that a release of this very second is newer.
     moment = (int(time.time()) if clock is None else clock) - 1
     newest = lock.newest_date if lock else 0
@@ -146,8 +150,10 @@ def _dated(
             " learners would not get the changes"
         )
     dated = stamped(package, history, max(moment, newest + 1))
-    version = f"{manifest.version}+draft.{content_digest(package, stamped=False)[:8]}"
-    return compilation._replace(package=with_version(dated, manifest, version), version=version)
+    content = content_digest(package, stamped=False)
+    version = f"{manifest.version}+draft.{content[:8]}"
+    dated = with_version(dated, manifest, version)
+    return compilation._replace(package=dated, version=version, content=content)
 
 
 def _check_lock(

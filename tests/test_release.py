@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -21,10 +22,12 @@ from crss_deck.compiler import ClockError
 from crss_deck.folder import CHANGELOG, LOCK, MANIFEST
 from crss_deck.hazards import RELEASE_HAZARDS
 from crss_deck.history import Status
-from crss_deck.lock import SPENT, iso, lock_text
+from crss_deck.lock import SPENT, iso, lock_text, read_lock
 from crss_deck.manifest import Manifest
 from crss_deck.note_types import NoteType, note_types
+from crss_deck.package import content_digest
 from crss_deck.release import Kind, Level, ReleaseError, plan_release, release_deck
+from crss_deck.source import Source
 
 OTHER_PNG = PEER_PNG + b"\0"
 SECOND_FILE = "---\ntags: [t]\nsource: A book\n---\n\n# Heading\n\n" + basic("deep")
@@ -1122,6 +1125,15 @@ def test_locked_refuses_a_draft(disk: Path, name: str) -> None:
     keys = {key for _, key, _ in CHANGES[name].evidence if key}
     assert all(key in told for key in keys)
     assert "tools" not in told
+
+
+def test_the_record_has_the_content_of_the_lock(disk: Path) -> None:
+    """And the package has it: dates, version and all."""
+    path = build_deck(disk, disk.parent / "build", locked=True).path
+    record = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    lock = read_lock(Source(LOCK, (disk / LOCK).read_text(encoding="utf-8")), print)
+    assert lock is not None
+    assert record["content"] == lock.releases[-1].content == content_digest(read_apkg(path))
 
 
 def test_locked_needs_a_release(tmp_path: Path) -> None:
