@@ -466,7 +466,7 @@ def cloze_function_word(view: ClozeView, limits: Limits) -> Findings:
     A single letter or a word with capitals can be a name.
     """
     for hidden in view.hidden:
-        if any(keys_of(hidden.words)):
+        if any(hidden.keys):
             continue
         text = view.text.text[hidden.start : hidden.end].strip()
         if len(text) > 1 and text.islower() and OBJECT not in text:
@@ -556,7 +556,7 @@ def cloze_hint_gives_answer(view: ClozeView, limits: Limits) -> Findings:
         return
     shared = Prose(common.hint) if common.hint else None
     for hidden in view.hidden:
-        content = set(keys_of(hidden.words)) - {""}
+        content = set(hidden.keys) - {""}
         if content and hidden.hint and content.issubset(keys_of(words_of(hidden.hint.lower()))):
             span = hidden.deletion.span
         elif content and shared and content <= shared.content:

@@ -150,12 +150,16 @@ def place_of(blocks: Markdown) -> Span:
 
 
 class Hidden(NamedTuple):
-    """What a cloze deletion hides: a stretch of the text, its words, and the hint in its place."""
+    """What a cloze deletion hides: a stretch of the text, its words, and the hint in its place.
+
+    Each word has its key beside it.
+    """
 
     deletion: ClozeDeletion
     start: int
     end: int
     words: list[str]
+    keys: list[str]
     hint: str
 
 
@@ -191,7 +195,8 @@ class ClozeView:
             start, end = offsets[gap.first], offsets[gap.behind]
             low = self.text.low[start:end]
             words = [low] if low.isalnum() else words_of(low)
-            self.hidden.append(Hidden(deletion, start, end, words, gap.hint))
+            keys = keys_of(words)
+            self.hidden.append(Hidden(deletion, start, end, words, keys, gap.hint))
 
     @property
     def texts(self) -> tuple[Prose, ...]:

@@ -25,7 +25,7 @@ from crss_deck.card_rules import (
     misfit,
     short_front,
 )
-from crss_deck.card_view import BasicView, ClozeView, Hidden, View, keys_of, place_of
+from crss_deck.card_view import BasicView, ClozeView, Hidden, Prose, View, keys_of, place_of
 from crss_deck.diagnostics import Diagnostic, Related
 from crss_deck.manifest import Limit, Limits, Manifest
 from crss_deck.model import BasicNote, Markdown, Note
@@ -142,25 +142,30 @@ def _front(note: Note) -> Markdown:
     return note.front if isinstance(note, BasicNote) else note.text
 
 
-def _asked(view: View) -> Iterator[tuple[tuple[str, ...], bool]]:
+def _asked(view: View) -> list[tuple[tuple[str, ...], bool]]:
     """What each card shows on its front, and whether it asks back to front.
 
     Case, blanks and the punctuation around words do not count.
     """
     if isinstance(view, BasicView):
-        fronts = [(view.front, False)]
+        asked = [(_as_front(view.front), False)]
         if view.note.reversed:
-            fronts.append((view.back, True))
-        for prose, reverse in fronts:
-            if len(prose.low) <= MAX_FRONT:
-                text = " ".join(prose.words)
-                if text != prose.low.rstrip(".!?…"):  # it is more than words
-                    text = " ".join(_TOUCHING.sub("", prose.low).split())
-                yield (text, *prose.objects), reverse
-    elif len(view.text.low) <= MAX_FRONT:
-        for number in dict.fromkeys(hidden.deletion.number for hidden in view.hidden):
-            text = " ".join(view.front(number).split()).rstrip(".!?…")
-            yield (text, *view.text.objects), False
+            asked.append((_as_front(view.back), True))
+        return [each for each in asked if each[0]]
+    if len(view.text.low) > MAX_FRONT:
+        return []
+    numbers = dict.fromkeys([hidden.deletion.number for hidden in view.hidden])
+    fronts = [" ".join(view.front(number).split()).rstrip(".!?…") for number in numbers]
+    return [((front, *view.text.objects), False) for front in fronts]
+
+
+def _as_front(prose: Prose) -> tuple[str, ...]:
+    if len(prose.low) > MAX_FRONT:
+        return ()
+    text = " ".join(prose.words)
+    if text != prose.low.rstrip(".!?…"):  # it is more than words
+        text = " ".join(_TOUCHING.sub("", prose.low).split())
+    return (text, *prose.objects)
 
 
 class _LimitsByTag:
@@ -201,14 +206,12 @@ def _leaks(view: ClozeView) -> Iterator[_Leak]:
     suspects = [
         (hidden, word, key)
         for hidden in view.hidden
-        for word, key in zip(hidden.words, keys_of(hidden.words), strict=True)
+        for word, key in zip(hidden.words, hidden.keys, strict=True)
         if key and len(word) >= LEAKING and everywhere.count(key) > 1
     ]
     if not suspects:
         return
-    gone = Counter(
-        (hidden.deletion.number, key) for hidden in view.hidden for key in keys_of(hidden.words)
-    )
+    gone = Counter((hidden.deletion.number, key) for hidden in view.hidden for key in hidden.keys)
     told: set[int] = set()
     for hidden, word, key in suspects:
         number = hidden.deletion.number
