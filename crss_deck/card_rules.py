@@ -556,10 +556,12 @@ def cloze_hint_gives_answer(view: ClozeView, limits: Limits) -> Findings:
         return
     shared = Prose(common.hint) if common.hint else None
     for hidden in view.hidden:
-        content = set(hidden.keys) - {""}
-        if content and hidden.hint and content.issubset(keys_of(words_of(hidden.hint.lower()))):
+        content = set(filter(None, hidden.keys))
+        if not content:
+            continue
+        if hidden.hint and content.issubset(keys_of(words_of(hidden.hint.lower()))):
             span = hidden.deletion.span
-        elif content and shared and content <= shared.content:
+        elif shared and content <= shared.content:
             span = shared.whole
         else:
             continue

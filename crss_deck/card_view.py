@@ -209,11 +209,12 @@ class ClozeView:
 
     def front(self, number: int) -> str:
         """The text that the card of that number shows, with a mark for what it hides."""
-        shown, position = [], 0
-        for each in self.of(number):
-            shown += [self.text.low[position : each.start], f"[{each.hint.lower() or '…'}]"]
-            position = each.end
-        return "".join((*shown, self.text.low[position:]))
+        low, shown, position = self.text.low, "", 0
+        for deletion, start, end, _, _, hint in self.hidden:
+            if deletion.number == number:
+                shown += f"{low[position:start]}[{hint.lower() or '…'}]"
+                position = end
+        return shown + low[position:]
 
 
 View = BasicView | ClozeView

@@ -5,7 +5,6 @@ What reads words runs only for languages whose words it knows.
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator
@@ -32,11 +31,7 @@ from crss_deck.model import BasicNote, Markdown, Note
 
 MAX_FRONT = 10_000
 """Characters; nobody reads a longer front, and comparing many of them would take long."""
-_EDGE = r"[.,;:!?…\"“”„‘’'()\[\]«»¿¡—–]"
-# Factored so that the search goes from one mark of punctuation to the next.
-_TOUCHING = re.compile(
-    rf"{_EDGE}(?:(?<=\w{_EDGE}){_EDGE}*(?=\s|\Z)|(?<=\s{_EDGE}){_EDGE}*(?=\w)|(?<=\A{_EDGE}){_EDGE}*(?=\w))"
-)
+_PUNCTUATION = ".,;:!?…\"“”„‘’'()[]«»¿¡—–"
 
 COMMON_SHARE = 10
 """What stands in more than a tenth of the notes is the deck's subject, and gives nothing away."""
@@ -155,7 +150,9 @@ def _asked(view: View) -> list[tuple[tuple[str, ...], bool]]:
     if len(view.text.low) > MAX_FRONT:
         return []
     numbers = dict.fromkeys([hidden.deletion.number for hidden in view.hidden])
-    fronts = [" ".join(view.front(number).split()).rstrip(".!?…") for number in numbers]
+    fronts = [view.front(number).rstrip(".!?…") for number in numbers]
+    if "\n" in view.text.low or "  " in view.text.low:
+        fronts = [" ".join(front.split()) for front in fronts]
     return [((front, *view.text.objects), False) for front in fronts]
 
 
@@ -164,7 +161,7 @@ def _as_front(prose: Prose) -> tuple[str, ...]:
         return ()
     text = " ".join(prose.words)
     if text != prose.low.rstrip(".!?…"):  # it is more than words
-        text = " ".join(_TOUCHING.sub("", prose.low).split())
+        text = " ".join([word.strip(_PUNCTUATION) or word for word in prose.low.split()])
     return (text, *prose.objects)
 
 
@@ -258,9 +255,7 @@ def _twins(fronts: list[_Front]) -> Findings:
     If four fifths of all words of two fronts stand in both, then any fifth of the words of one, and
     two words more, holds two words that they share. So each front is looked for under its rarest.
     """
-    notes_with: Counter[str] = Counter()
-    for front in fronts:
-        notes_with.update(front.content)
+    notes_with = Counter(chain.from_iterable([front.content for front in fronts]))
     in_order = sorted(notes_with, key=lambda word: (notes_with[word], word))
     rank = {word: place for place, word in enumerate(in_order)}
     by_rank: list[list[int]] = [[] for _ in in_order]
