@@ -119,6 +119,15 @@ def tools(peers: Path | None) -> list[Tool]:
             _script(programs["scripts"], "cmarkgfm"),
         ),
         Tool(
+            "the limit: pyromark (Rust)",
+            "the same; genanki",
+            None,
+            lambda source, out: [
+                *(programs["scripts"], str(HERE / "limit_script.py"), str(source)),
+                str(out / "limit.apkg"),
+            ],
+        ),
+        Tool(
             "ankdown 0.7.1 (C)",
             "clozes, checks, CommonMark",
             _ankdown,

@@ -11,7 +11,7 @@ environment() { # name, then what to install
 }
 
 environment scripts genanki==0.13.1 markdown-it-py==4.3.0 mdit-py-plugins==0.7.0 \
-    cmarkgfm==2025.10.22 mistune==3.4.0
+    cmarkgfm==2025.10.22 mistune==3.4.0 pyromark==0.10.3
 environment ankdown ankdown==0.7.1
 environment ankivalenz ankivalenz==1.0.2
 environment markdown-anki-decks markdown-anki-decks==1.1.1 'click<8.1' # it reads no options with a newer one
