@@ -449,8 +449,11 @@ def cloze_without_context(view: ClozeView, limits: Limits) -> Findings:
 
 def cloze_article(view: ClozeView, limits: Limits) -> Findings:
     """`an` says that the hidden word begins with a vowel."""
+    low = view.text.low
     for hidden in view.hidden:
-        match = _ARTICLE.search(view.text.low, max(0, hidden.start - 4), hidden.start)
+        start = hidden.start
+        near = low.endswith(("a ", "an "), 0, start)
+        match = _ARTICLE.search(low, max(0, start - 4), start) if near else None
         if match:
             yield finding(
                 rules.CLOZE_ARTICLE,

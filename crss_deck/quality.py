@@ -265,9 +265,12 @@ def _twins(fronts: list[_Front]) -> Findings:
             continue
         ranks = sorted(map(rank.__getitem__, front.content))
         rarest = [by_rank[each] for each in ranks[: count - -(-LIKE * count // 100) + 2]]
-        met = [each for each in rarest if each]
-        shared = Counter(chain.from_iterable(met)) if len(met) > 1 else {}
-        rivals = (fronts[rival] for rival, words in shared.items() if words > 1)
+        once: set[int] = set()
+        twice: set[int] = set()
+        for under in rarest:
+            twice.update(once.intersection(under))
+            once.update(under)
+        rivals = (fronts[rival] for rival in sorted(twice))
         twin = next((rival for rival in rivals if _alike(front.content, rival.content)), None)
         if twin is not None:
             yield finding(
