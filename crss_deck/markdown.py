@@ -6,6 +6,7 @@ Reports what Markdown alone would swallow, or read differently than its author. 
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -145,15 +146,18 @@ class _Reader:
         self._report(Diagnostic(rule, message, self._source, self._source.span(start, end), help))
 
     def read(self) -> Document:
-        tokens = self._md.parse(self._source.text, self._env)
+        # Each group is let go when it was read: a file may be large.
+        waiting = deque(self._md.parse(self._source.text, self._env))
         front_matter = None
-        if tokens and tokens[0].type == "front_matter":
-            front_matter = self._front_matter(tokens.pop(0))
-        start = 0
-        for index, token in enumerate(tokens):
+        if waiting and waiting[0].type == "front_matter":
+            front_matter = self._front_matter(waiting.popleft())
+        group: list[Token] = []
+        while waiting:
+            token = waiting.popleft()
+            group.append(token)
             if token.level == 0 and token.nesting <= 0:
-                self._group(tokens[start : index + 1])
-                start = index + 1
+                self._group(group)
+                group = []
         self._definitions()
         return Document(self._pieces, front_matter)
 
