@@ -97,6 +97,8 @@ def _output(command: str, folder: Path) -> list[str]:
 def _verdict(command: str, by_size: dict[int, float]) -> str:
     """Whether the time beyond the start grows with the number of notes or faster."""
     few, many = sorted(by_size)[1 if len(by_size) > 2 else 0], max(by_size)
+    if min(by_size.values()) <= 0:
+        return f"        {command}: too few notes to tell how the time grows"
     power = math.log(by_size[many] / by_size[few]) / math.log(many / few)
     word = "linear" if power < LINEAR else "NOT LINEAR"
     return f"        {command} grows with the power {power:.2f} of the number of notes: {word}"

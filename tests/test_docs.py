@@ -190,6 +190,8 @@ NOT_RUN = {
     "bash benchmarks/peers.sh ../peers": NETWORK,
     "python benchmarks/run.py --peers ../peers": "takes half an hour, and a quiet machine",
     "python benchmarks/linear.py": "takes minutes, and a quiet machine",
+    "python benchmarks/watch.py": "the same; tests/test_benchmarks.py runs it with fewer notes",
+    "python benchmarks/judging.py": "the same; tests/test_benchmarks.py runs it with fewer notes",
 }
 """The command lines that no test runs, with the reason."""
 DONE_ELSEWHERE = {"sha256sum --check SHA256SUMS": "build"}
