@@ -272,7 +272,9 @@ class Author:
             case "reflow":
                 written = written._replace(style=rng.randrange(6))
             case "tag":
-                written = written._replace(tags=tuple(rng.sample(WORDS, rng.randrange(3))))
+                # In order, as another order of the same tags changes nothing.
+                tags = sorted(rng.sample(WORDS, rng.randrange(3)))
+                written = written._replace(tags=tuple(tags))
             case "answer":
                 answers[rng.choice([*answers])] = self.text()
             case "picture":
