@@ -207,8 +207,15 @@ class ClozeView:
         """The deletions that the card of that number hides, with all that lies in them."""
         return [each for each in self.hidden if each.deletion.number == number]
 
-    def front(self, number: int) -> str:
-        """The text that the card of that number shows, with a mark for what it hides."""
+    @property
+    def fronts(self) -> list[str]:
+        """The text that each of its cards shows, with a mark for what it hides."""
+        low, numbers = self.text.low, [each.deletion.number for each in self.hidden]
+        if len(set(numbers)) < len(numbers):
+            return [self._front(number) for number in dict.fromkeys(numbers)]
+        return [f"{low[: h.start]}[{h.hint.lower() or '…'}]{low[h.end :]}" for h in self.hidden]
+
+    def _front(self, number: int) -> str:
         low, shown, position = self.text.low, "", 0
         for deletion, start, end, _, _, hint in self.hidden:
             if deletion.number == number:
@@ -265,7 +272,7 @@ class _Letters(dict[int, int]):
 
 
 _JOINTS = "'’-_"
-_EDGES = tuple(edge for joint in _JOINTS for edge in (f" {joint}", f"{joint} "))
+_EDGES = tuple((joint, f" {joint}", f"{joint} ") for joint in _JOINTS)
 _LETTERS = _Letters()
 _ASCII_LETTERS = bytes(map(_LETTERS.__getitem__, range(128))) + bytes(128)
 
@@ -277,12 +284,11 @@ def words_of(text: str) -> list[str]:
         parted = text.encode().translate(_ASCII_LETTERS).decode()
     else:
         parted = text.translate(_LETTERS)
-    for joint in _JOINTS:
+    for joint, before, behind in _EDGES:
         if joint in parted:
             parted = f" {parted} "
-            if any(edge in parted for edge in _EDGES):
+            if before in parted or behind in parted:
                 return [bare for word in parted.split() if (bare := word.strip(_JOINTS))]
-            break
     return parted.split()
 
 

@@ -60,8 +60,7 @@ class QualityJudge:
         self._fronts: dict[tuple[str, ...], tuple[Note, bool]] = {}
         self._place = 0
         self._step = 1 + notes // ENOUGH
-        self._counted = 0
-        self._notes_with: Counter[str] = Counter()
+        self._sample: list[set[str]] = []
         self._leaks: list[_Leak] = []
         self._distinct: list[_Front] = []
 
@@ -88,8 +87,7 @@ class QualityJudge:
         """Take down what can be judged only beside all other notes."""
         self._place += 1
         if self._place % self._step == 0:
-            self._counted += 1
-            self._notes_with.update(set().union(*(prose.words for prose in view.texts)))
+            self._sample.append(set().union(*[prose.words for prose in view.texts]))
         if isinstance(view, ClozeView):
             self._leaks += _leaks(view)
         front = view.texts[0]
@@ -101,10 +99,11 @@ class QualityJudge:
         yield from _twins(self._distinct)
         if not self._leaks:
             return
+        notes_with = Counter(chain.from_iterable(self._sample))
         by_key: Counter[str] = Counter()
-        for word, key in zip(self._notes_with, keys_of(self._notes_with), strict=True):
-            by_key[key] += self._notes_with[word]
-        least = max(COMMON_NOTES, self._counted // COMMON_SHARE)
+        for word, key in zip(notes_with, keys_of(notes_with), strict=True):
+            by_key[key] += notes_with[word]
+        least = max(COMMON_NOTES, len(self._sample) // COMMON_SHARE)
         for leak in self._leaks:
             if by_key[leak.key] <= least:
                 yield leak.diagnostic
@@ -149,8 +148,7 @@ def _asked(view: View) -> list[tuple[tuple[str, ...], bool]]:
         return [each for each in asked if each[0]]
     if len(view.text.low) > MAX_FRONT:
         return []
-    numbers = dict.fromkeys([hidden.deletion.number for hidden in view.hidden])
-    fronts = [view.front(number).rstrip(".!?…") for number in numbers]
+    fronts = [front.rstrip(".!?…") for front in view.fronts]
     if "\n" in view.text.low or "  " in view.text.low:
         fronts = [" ".join(front.split()) for front in fronts]
     return [((front, *view.text.objects), False) for front in fronts]
@@ -201,10 +199,10 @@ def _leaks(view: ClozeView) -> Iterator[_Leak]:
     """For each card, the first hidden word that says something and stands there too."""
     everywhere = view.text.keys
     suspects = [
-        (hidden, word, key)
+        (hidden, hidden.words[place], key)
         for hidden in view.hidden
-        for word, key in zip(hidden.words, hidden.keys, strict=True)
-        if key and len(word) >= LEAKING and everywhere.count(key) > 1
+        for place, key in enumerate(hidden.keys)
+        if key and everywhere.count(key) > 1 and len(hidden.words[place]) >= LEAKING
     ]
     if not suspects:
         return
@@ -265,11 +263,12 @@ def _twins(fronts: list[_Front]) -> Findings:
             continue
         ranks = sorted(map(rank.__getitem__, front.content))
         rarest = [by_rank[each] for each in ranks[: count - -(-LIKE * count // 100) + 2]]
-        once: set[int] = set()
+        once = set(rarest[0])
         twice: set[int] = set()
-        for under in rarest:
-            twice.update(once.intersection(under))
-            once.update(under)
+        for under in rarest[1:]:
+            if under:
+                twice.update(once.intersection(under))
+                once.update(under)
         rivals = (fronts[rival] for rival in sorted(twice))
         twin = next((rival for rival in rivals if _alike(front.content, rival.content)), None)
         if twin is not None:
