@@ -33,7 +33,13 @@ def parsing(sources: Sequence[Source]) -> Iterator[Parse]:
         yield parse_notes
         return
     reading, writing = os.pipe()
-    child = _fork()
+    try:
+        child = _fork()
+    except OSError:  # there are as many processes as there may be
+        os.close(reading)
+        os.close(writing)
+        yield parse_notes
+        return
     if not child:
         _serve(theirs, writing)
     os.close(writing)

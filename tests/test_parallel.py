@@ -145,6 +145,16 @@ def test_where_it_does_not_pay(monkeypatch: pytest.MonkeyPatch, forks: Forks) ->
     assert len(forks.children) == 1
 
 
+def test_where_no_process_can_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine may refuse one: then everything is parsed here."""
+
+    def refuse() -> int:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(parallel, "_fork", refuse)
+    compare(made_up(*TEXTS))
+
+
 def test_the_halves_are_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     """By length, in the order of the deck."""
     sources = [Source(str(n), "x" * size) for n, size in enumerate((1, 9, 5, 5, 5, 1))]
