@@ -149,7 +149,6 @@ def _push_pair(state: StateInline, pair: re.Match[str], text_start: int) -> None
         Token("text", "", 0, level=level + 1, content=words, meta={"at": (first, behind)}),
         Token(f"{name}_close", name, -1, level=level, markup=mark, meta={"at": (behind, end)}),
     )
-    state.tokens_meta += (None, None, None)
 
 
 def _brace_rule(state: StateInline, silent: bool) -> bool:

@@ -47,7 +47,7 @@ class Image(NamedTuple):
     @property
     def is_sound(self) -> bool:
         """Whether it is played rather than shown."""
-        return is_sound(self.address)
+        return posixpath.splitext(unquote(self.address))[1].lower() in SOUNDS
 
 
 class Code(NamedTuple):
@@ -85,13 +85,9 @@ class Content(NamedTuple):
         """All its words, without markup: code, formulas and the texts of images too."""
         alts = {image.address: image.alt for image in self.images}
         objects = (alts.get(each, each) for each in self.objects)
-        parts = (p.replace(OBJECT, next(objects)) if OBJECT in p else p for p in self.pieces)
+        # An author may have typed the character, which is an error, and nothing stands behind it.
+        parts = (p.replace(OBJECT, next(objects, "")) if OBJECT in p else p for p in self.pieces)
         return " ".join("".join(parts).split())
-
-
-def is_sound(address: str) -> bool:
-    """Whether a file of that name is played rather than shown."""
-    return posixpath.splitext(unquote(address))[1].lower() in SOUNDS
 
 
 _PLAIN = re.compile(r"[ !#-%'-9;=?-Z^-z|~\]]*")

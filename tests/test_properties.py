@@ -18,7 +18,7 @@ import pytest
 from anki.collection import Collection
 from anki.models import NotetypeId
 from anki_helper import import_package, new_collection, visible_text
-from deck_helper import DECK_TOML, small_deck
+from deck_helper import DECK_TOML, PEER_PNG, small_deck
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from notes_maker import WORD, Maker, cloze_files, files, wild_files, with_words
@@ -618,3 +618,22 @@ def test_a_literal_text_is_shown_as_it_is(
     assert shown(result.package.notes[0]) == tuple(
         side.replace("{}", show(text)) for side in place[1:]
     )
+
+
+@pytest.mark.parametrize("character", ["\0", "\x1a", "\x1f"])
+@pytest.mark.parametrize("id", ["", "<!-- id: a -->\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Q: a @ b\n\nA: @\n",
+        "C: @ `c` {{c1::d @::@}} ![@](media/peer.png)\n",
+        "Q: a\n\nA:\n\n- @\n- b @\n\n```\n@\n```\n\n$$ @ $$\n",
+    ],
+)
+def test_characters_that_the_compiler_uses_itself(text: str, id: str, character: str) -> None:
+    """What marks a place inside of the compiler is, in a note, a control character like others."""
+    written = text.replace("@", character) + id
+    media = {"media/peer.png": PEER_PNG}
+    compilation = compile_deck(small_deck({"deck.toml": DECK_TOML, "notes.md": written, **media}))
+    assert compilation.package is None
+    assert "control-character" in {error.rule.name for error in compilation.errors}
