@@ -94,13 +94,11 @@ def run_here(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> Outcome:
     monkeypatch.setattr(sys, "stderr", stream)
     before = signal.getsignal(signal.SIGTERM)
     try:
-        with pytest.raises(SystemExit) as caught:
-            cli.main()
+        code = cli.run()
     finally:
         signal.signal(signal.SIGTERM, before)
     stream.flush()
-    assert isinstance(caught.value.code, int)
-    return Outcome(said.getvalue().decode().replace("\r\n", "\n"), caught.value.code)
+    return Outcome(said.getvalue().decode().replace("\r\n", "\n"), code)
 
 
 def expected(name: str) -> Outcome:

@@ -17,7 +17,7 @@ PARTS = (
     "name", "Name9", "_x", "__init__", "self", "print", "ValueError", "np.array", "1_000", "0x1F",
     "1.5e-3j", '"""', "'''", 'f"{a!r:>{w}}"', "rb'\\d'", "%(a)s", "\\n", "\\N{DASH}", "# word\n",
     ">>> ", "... ", "Traceback (most recent call last):\n", '  File "a.py", line 1, in f\n',
-    "\n    ", "@wraps(f)\n", "def f(", "class C(", "import a.b as c", "from . import d", "\t", "\r\n",
+    "\n    ", "@wraps(f)\n", "def f(", "class C(", "import a.b as c", "from . import d", "\r\n",
 )  # fmt: skip
 
 

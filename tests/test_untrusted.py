@@ -53,11 +53,10 @@ def hook(event, arguments):
 from crss_deck import cli
 import crss_deck.build, crss_deck.compiler, crss_deck.report, sqlite3, zipfile
 sys.addaudithook(hook)
-try:
-    cli.main()
-finally:
-    found = list(seen)
-    Path(report).write_text(json.dumps(found))
+code = cli.run()
+found = list(seen)
+Path(report).write_text(json.dumps(found))
+sys.exit(code)
 """
 HARMLESS = """\
 Q: `os.system("touch /tmp/x")` and \\input{/etc/passwd} and &lt;script src="//x.org"&gt;?
