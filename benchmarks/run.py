@@ -11,6 +11,7 @@ notes have to be in it. Prints a table in Markdown. POSIX only.
 from __future__ import annotations
 
 import argparse
+import compileall
 import os
 import re
 import shutil
@@ -146,6 +147,8 @@ def main() -> None:
     )
     chosen = parser.parse_args()
     compared = tools(chosen.peers.resolve() if chosen.peers else None)
+    # As installers do, which have compiled all the others.
+    compileall.compile_dir(Path(crss_deck.__file__).parent, quiet=1)
     by_size = {}
     for notes in chosen.notes:
         with tempfile.TemporaryDirectory() as folder:

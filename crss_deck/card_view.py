@@ -309,7 +309,7 @@ def _key(word: str) -> str:
     word = word.replace("’", "'").removesuffix("'s").strip("'-")
     if word in STOP_WORDS:
         return ""
-    for ending in _ENDINGS:
+    for ending in _ENDINGS if word.endswith(_ENDINGS) else ():
         if len(word) - len(ending) >= 4 and word.endswith(ending):
             word = word.removesuffix(ending)
             break

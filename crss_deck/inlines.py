@@ -103,9 +103,7 @@ _NEAR_CLOZE = re.compile(
     r"|(?:[cC]\s*[0-9]*|[0-9]+\s*(?=::?)|cloze)[\s,0-9]*:{1,2})"
 )
 _HALF_CLOZE = re.compile(r"(?:\{|｛+|\[+)[cC][0-9]{1,3}\Z")
-_LOOSE_LINK = re.compile(
-    r"!\[[^\[\]\n]*\] ?\([^()\n]*\)|\[[^\[\]\n]+\] ?\((?:https?:|mailto:|www\.)[^()\n]*\)"
-)
+_LOOSE_LINK = r"!\[[^\[\]\n]*\] ?\([^()\n]*\)|\[[^\[\]\n]+\] ?\((?:https?:|mailto:|www\.)[^()\n]*\)"
 _CLOZE_TEXT = re.compile(r"\{\{c[0-9]+::")
 _NUMBER = re.compile(r"([0-9]{1,9})::")
 _TEMPLATE = re.compile(r"\s*(?:[#/^!]|[A-Za-z-]+:(?!:))")
@@ -259,7 +257,7 @@ class InlineChecker:
                 if picture
                 else r"write the words alone, or \[[ for literal brackets",
             )
-        for match in _LOOSE_LINK.finditer(content):
+        for match in re.finditer(_LOOSE_LINK, content):
             text, _, address = match.group()[:-1].partition("(")
             self._say(
                 rules.BROKEN_LINK,

@@ -108,9 +108,7 @@ _ATX = re.compile(r"#{1,6}\s*")
 _CONTAINER = re.compile(r"[ \t>]*(?:(?:[-+*]|[0-9]{1,9}[.)])[ \t]+[ \t>]*)*")
 _BLOCK_START = re.compile(r"(?:[-+*][ \t]+\S|[0-9]{1,9}[.)][ \t]+\S|>|`{3,}[^`\n]*\Z|~{3}|\|)")
 _NUMBERED = re.compile(r"([0-9]{1,9})[.)][ \t]+\S")
-_SPOILT_COMMENT = re.compile(
-    r"[<‹«]\s*[!—–-][!—–\s-]*(?:id|was|tags|claims|allow|reversed|type-in)\b", re.IGNORECASE
-)
+_SPOILT_COMMENT = r"(?i)[<‹«]\s*[!—–-][!—–\s-]*(?:id|was|tags|claims|allow|reversed|type-in)\b"
 _NO_PROSE = re.compile(
     r"^[ \t]*(?:[<‹«•◦‣⁃▪●]|[*_`]*[^\W\d_]{1,9}[0-9*_`]*[ \t]*[:：])", re.MULTILINE
 )
@@ -489,7 +487,7 @@ class _Reader:
         """A comment spoilt by an editor's dashes, or a bullet that Markdown does not know."""
         text = line.lstrip()
         offset = places(position + len(line) - len(text))
-        if _SPOILT_COMMENT.match(text):
+        if re.match(_SPOILT_COMMENT, text):
             self._say(
                 rules.BROKEN_COMMENT,
                 "this is no comment, so its text would stand on the card",

@@ -10,19 +10,16 @@ from crss_deck.diagnostics import Diagnostic
 from crss_deck.folder import MANIFEST, SourceFolder
 from crss_deck.manifest import Manifest
 
-_TOKEN = re.compile(
-    r"""
+_TOKEN = r"""(?xsi)
       /\*.*?(?P<comment>\*/|\Z)
     | "(?:[^"\\\n]|\\.)*(?P<double>"|\n|\Z)
     | '(?:[^'\\\n]|\\.)*(?P<single>'|\n|\Z)
     | url\(\s*(?:data:[^"')]*\)|(?=["'](?:data:|\#))|\#)
     | (?P<fetch>@import\b|url\((?:\s*[^\s)]{1,60})?|(?:image-set|image|src)\()
     | (?P<escape>\\)
-    """,
-    re.VERBOSE | re.DOTALL | re.IGNORECASE,
-)
+    """
 """What has to be known of CSS: where texts and comments end, and what names an address."""
-_END = re.compile(r"</style", re.IGNORECASE)
+_END = r"(?i)</style"
 
 
 def read_stylesheet(
@@ -54,9 +51,9 @@ def read_stylesheet(
         span = source.span(match.start(), match.start() + len(line))
         report(Diagnostic(rules.UNSAFE_STYLESHEET, message, source, span, help))
 
-    for match in _END.finditer(source.text):
+    for match in re.finditer(_END, source.text):
         say(match, "the rest would stand on the cards as text", "leave it out")
-    for match in _TOKEN.finditer(source.text):
+    for match in re.finditer(_TOKEN, source.text):
         if match["comment"] == "":
             say(match, "the comment is not closed", "close it with */")
         elif match["double"] in ("", "\n") or match["single"] in ("", "\n"):
