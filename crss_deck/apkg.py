@@ -221,10 +221,17 @@ def _field_json(field: Field) -> dict[str, Any]:
 def read_apkg(path: str | os.PathLike[str]) -> Package:
     """Read an .apkg in Anki's oldest format back; nothing is ever unpacked to disk.
 
-    Raises PackageError if the file is no such package or exceeds the limits of this module, and
-    OSError if it cannot be opened.
+    Raises PackageError, which names the file, if it is no such package or exceeds the limits of
+    this module, and OSError if it cannot be opened.
     """
-    with Path(path).open("rb") as stream:
+    try:
+        return _read_package(Path(path))
+    except PackageError as error:
+        raise PackageError(f"{Path(path)}: {error}") from None
+
+
+def _read_package(path: Path) -> Package:
+    with path.open("rb") as stream:
         try:
             with zipfile.ZipFile(stream) as archive:
                 members = _members(archive)

@@ -20,7 +20,7 @@ from crss_deck.model import Note
 from crss_deck.parser import TagUse
 from crss_deck.quality import QualityJudge
 from crss_deck.source import Source, Span
-from crss_deck.toml import suggestion
+from crss_deck.spelling import suggestion
 from crss_deck.wording import Wording, WordingJudge
 
 

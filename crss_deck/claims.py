@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from crss_deck import diagnostics as rules
-from crss_deck.diagnostics import Diagnostic
+from crss_deck.diagnostics import Diagnostic, Report
 from crss_deck.frontmatter import Word
 from crss_deck.manifest import CLAIM
 from crss_deck.model import BasicNote, Note
 from crss_deck.source import Source, Span
-from crss_deck.toml import Faults, TomlFile, suggestion
+from crss_deck.spelling import suggestion
+from crss_deck.toml import Faults, TomlFile
 
 CORE_CARDS = 2
 """What matters most is asked from two sides at least."""
@@ -61,7 +62,7 @@ class Coverage(NamedTuple):
         return ", ".join(parts)
 
 
-def read_claims(source: Source, report: Callable[[Diagnostic], None]) -> Claims | None:
+def read_claims(source: Source, report: Report) -> Claims | None:
     """The claims in a file, or None where an error was reported that leaves none."""
     toml = TomlFile(source, report, Faults(*[rules.CLAIMS_FILE] * 3))
     table = toml.load()

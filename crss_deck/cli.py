@@ -58,12 +58,15 @@ class _Group(click.Group):
         name = args[0]
         unknown = self.get_command(ctx, name) is None and not name.startswith("-")
         if unknown and not ctx.resilient_parsing:  # as when a shell completes a line
-            from difflib import get_close_matches
-
-            near = get_close_matches(name, self.list_commands(ctx), n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            ctx.fail(f"No such command {name!r}.{hint}")
+            ctx.fail(f"No such command {name!r}.{_meant(name, self.list_commands(ctx))}")
         return super().resolve_command(ctx, args)
+
+
+def _meant(word: str, known: Iterable[str]) -> str:
+    from crss_deck.spelling import near_ones
+
+    near = near_ones(word, known, 1)
+    return f" Did you mean {near[0]!r}?" if near else ""
 
 
 _CONTEXT = {"help_option_names": ["-h", "--help"]}
@@ -330,6 +333,7 @@ def release(
     from crss_deck.build import DeckError
     from crss_deck.lock import from_iso
     from crss_deck.release import RELEASE_FILES, Level, ReleaseError, release_deck
+    from crss_deck.report import printable
 
     talk = _Talk(quiet, verbose, color)
     now = int(time.time())
@@ -360,7 +364,8 @@ def release(
     folder = source.rstrip("/")
     # Where only a lost lock came back, there is nothing else to commit.
     written = RELEASE_FILES if len(plan.files) > 1 else tuple(name for name, _ in plan.files)
-    named = "" if folder == "source" else f" {folder}"
+    paths = [printable(_quoted(f"{folder}/{name}")) for name in written]
+    named = "" if folder == "source" else f" {printable(_quoted(folder))}"
     if not quiet:
         for change in plan.changes:
             click.echo(f"{change.level.word}: {change.kind.value}: {change.text}", err=True)
@@ -368,7 +373,7 @@ def release(
             click.echo(f"note: {notice}", err=True)
         click.echo(
             f"\nwritten: {', '.join(written)}; read the changelog, then run\n"
-            f"  git add {' '.join(f'{folder}/{name}' for name in written)}\n"
+            f"  git add {' '.join(paths)}\n"
             f'  git commit --message "Release {plan.tag}"\n'
             f"  git tag {plan.tag}\n"
             f"  crss-deck build{named} --locked",
@@ -459,13 +464,11 @@ def verify(
     with Anki's default options. Needs Anki: pip install "crss-deck[anki]".
     """
     from crss_deck.hazards import HAZARDS
-    from crss_deck.toml import suggestion
     from crss_deck.verify import VerifyError, verify_package
 
     for name in allow:
         if name not in HAZARDS:
-            near = suggestion(name, HAZARDS).replace("did", " Did")
-            raise click.UsageError(f"There is no hazard {name!r}.{near}")
+            raise click.UsageError(f"There is no hazard {name!r}.{_meant(name, HAZARDS)}")
 
     try:
         with _working(_Talk(quiet, verbose, color), "starting Anki") as work:
@@ -574,7 +577,6 @@ def explain(rule: str | None) -> int:
     from crss_deck.diagnostics import RULES
     from crss_deck.explain import explain_hazard, explain_text, hazard_list
     from crss_deck.hazards import HAZARDS, REFUSED, RELEASE_HAZARDS
-    from crss_deck.toml import suggestion
 
     hazards = {*RELEASE_HAZARDS, *REFUSED, *HAZARDS}
 
@@ -588,7 +590,7 @@ def explain(rule: str | None) -> int:
         click.echo(explain_hazard(rule))
         return DONE
     if rule not in RULES:
-        near = suggestion(rule, (*RULES, *sorted(hazards))).replace("did", " Did")
+        near = _meant(rule, (*RULES, *sorted(hazards)))
         raise click.UsageError(f"There is no rule {rule!r}.{near}")
     click.echo(explain_text(rule))
     return DONE

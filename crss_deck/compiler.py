@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeVar
 from crss_deck import diagnostics as rules
 from crss_deck.checks import CHECKS, MAX_FINDINGS, Draft, notes_paths
 from crss_deck.claims import Coverage, cards_by_claim, coverage, read_claims
-from crss_deck.diagnostics import Diagnostic, Severity, sort_key
+from crss_deck.diagnostics import Diagnostic, Report, Severity, sort_key
 from crss_deck.folder import LOCK, MANIFEST, SourceFolder
 from crss_deck.frontmatter import Word
 from crss_deck.history import History, check_against_lock, forgotten_names, stamped
@@ -77,6 +77,8 @@ def compile_deck(
     The outcome is the same. Raises ClockError if a clock is given and a draft would be no
     later than the last release: learners would never get its changes.
     """
+    if parallel and parse is not parse_notes:
+        raise ValueError("a second process knows no other parser than parse_notes")
     found = _Findings(folder.problems)
     manifest = _manifest(folder, found)
     stylesheet = read_stylesheet(folder, manifest, found.add)
@@ -152,7 +154,7 @@ def _dated(
     dated = stamped(package, history, max(moment, newest + 1))
     content = content_digest(package, stamped=False)
     version = f"{manifest.version}+draft.{content[:8]}"
-    dated = with_version(dated, manifest, version)
+    dated = with_version(dated, deck, version)
     return compilation._replace(package=dated, version=version, content=content)
 
 
@@ -239,7 +241,7 @@ def _named(
     folder: SourceFolder,
     key: str,
     path: str,
-    read: Callable[[Source, Callable[[Diagnostic], None]], _Read | None],
+    read: Callable[[Source, Report], _Read | None],
     found: _Findings,
 ) -> _Read | None:
     """What is read from a TOML file that deck.toml names under a key; None if there is none."""

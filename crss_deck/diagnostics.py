@@ -5,6 +5,7 @@ How a finding is printed is the business of `report`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -68,6 +69,10 @@ class Diagnostic(NamedTuple):
         from crss_deck.report import concise
 
         return concise(self)
+
+
+Report = Callable[[Diagnostic], None]
+"""Who takes a finding."""
 
 
 def sort_key(diagnostic: Diagnostic) -> tuple[str, int, int, str, str]:

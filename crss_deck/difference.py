@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from crss_deck.apkg import PackageError, read_apkg
+from crss_deck.apkg import read_apkg
 from crss_deck.build import DeckError
 from crss_deck.compiler import compile_deck
 from crss_deck.diagnostics import RULES
@@ -176,10 +176,7 @@ def open_side(path: str | os.PathLike[str], *, clock: int | None = None) -> Pack
     nothing can be read there.
     """
     if not Path(path).is_dir():
-        try:
-            return read_apkg(path)
-        except PackageError as error:
-            raise PackageError(f"{os.fspath(path)}: {error}") from None
+        return read_apkg(path)
     folder = read_deck(path)
     compilation = compile_deck(folder, clock=clock)
     if compilation.package is None:

@@ -21,10 +21,11 @@ from crss_deck.source import decode
 
 
 class FileChange(NamedTuple):
-    """A file before and after: text with LF line ends for people, bytes for the disk."""
+    """A file before and after: text with LF line ends for people, bytes of the disk and for it."""
 
     path: Path
     shown: str
+    raw: bytes
     before: str
     after: str
     content: bytes
@@ -90,6 +91,8 @@ def fix_deck(
         changes = []
     if write:
         for change in changes:
+            _check_unchanged(change.shown, change.path.read_bytes() == change.raw)
+        for change in changes:
             _write(change)
     return FixResult(tuple(changes), result, tuple(refused))
 
@@ -113,13 +116,13 @@ def _changes(
             continue
         path = (root / relative).resolve()
         raw = path.read_bytes()
-        if decode(source.path, raw).text != source.text:
-            raise ChangedMeanwhileError(f"{source.path}: the file changed while it was being fixed")
+        _check_unchanged(source.path, decode(source.path, raw).text == source.text)
         chosen = _apart(edits[source.path])
         changes.append(
             FileChange(
                 path,
                 source.path,
+                raw,
                 source.text,
                 _apply(source.text, chosen),
                 changed_bytes(raw, chosen),
@@ -127,6 +130,11 @@ def _changes(
             )
         )
     return changes
+
+
+def _check_unchanged(shown: str, unchanged: bool) -> None:
+    if not unchanged:
+        raise ChangedMeanwhileError(f"{shown}: the file changed while it was being fixed")
 
 
 def _apart(edits: list[Edit]) -> list[Edit]:

@@ -7,7 +7,7 @@ import stat
 import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from crss_deck import diagnostics as rules
 from crss_deck.diagnostics import Diagnostic
@@ -73,7 +73,7 @@ def read_deck(path: str | os.PathLike[str]) -> SourceFolder:
         )
     found: dict[str, File] = {}
     real_root = root.resolve()
-    for folder, subfolders, names in os.walk(root):
+    for folder, subfolders, names in os.walk(root, onerror=_refuse):
         subfolders[:] = sorted(name for name in subfolders if not _hidden(name))
         here = Path(folder)
         links = [name for name in subfolders if (here / name).is_symlink()]
@@ -83,6 +83,11 @@ def read_deck(path: str | os.PathLike[str]) -> SourceFolder:
                 found[unicodedata.normalize("NFC", relative)] = _read(here / name, real_root)
     shown = root.as_posix()
     return _sorted("" if shown == "." else shown.rstrip("/") + "/", found)
+
+
+def _refuse(error: OSError) -> NoReturn:
+    """A folder that cannot be listed is no empty one: its notes would be given up."""
+    raise error
 
 
 def _hidden(name: str) -> bool:

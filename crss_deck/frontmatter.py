@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
 from typing import NamedTuple
 
 from crss_deck import diagnostics as rules
-from crss_deck.diagnostics import Diagnostic, Edit, Related, Rule
+from crss_deck.diagnostics import Diagnostic, Edit, Related, Report, Rule
 from crss_deck.manifest import deck_name_problem
 from crss_deck.source import Source, Span
-from crss_deck.toml import nearest, suggestion
+from crss_deck.spelling import nearest, suggestion
 
 KEYS = ("tags", "source", "deck")
 MAX_LENGTH = 20_000
@@ -39,14 +38,12 @@ class FrontMatter(NamedTuple):
     subdeck: str = ""
 
 
-def read_front_matter(span: Span, report: Callable[[Diagnostic], None]) -> FrontMatter:
+def read_front_matter(span: Span, report: Report) -> FrontMatter:
     """Read the YAML that a span covers; what is wrong with it is reported and left out."""
     return _Reader(span, report).read()
 
 
-def misplaced_front_matter(
-    source: Source, report: Callable[[Diagnostic], None], first: Span | None = None
-) -> None:
+def misplaced_front_matter(source: Source, report: Report, first: Span | None = None) -> None:
     """Report front matter that Markdown would take for text: not closed, not on line 1, a second.
 
     `first` is the YAML of front matter in its right place.
@@ -79,7 +76,7 @@ def misplaced_front_matter(
 
 
 class _Reader:
-    def __init__(self, span: Span, report: Callable[[Diagnostic], None]) -> None:
+    def __init__(self, span: Span, report: Report) -> None:
         self._whole = span
         self._report = report
         self._places: dict[str, Span] = {}

@@ -10,14 +10,14 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from functools import cached_property
 from hashlib import sha256
 from typing import NamedTuple
 
 from crss_deck import diagnostics as rules
-from crss_deck.diagnostics import Diagnostic, Rule
+from crss_deck.diagnostics import Diagnostic, Report, Rule
 from crss_deck.lock import Lock, LockedNote
 from crss_deck.media import note_blocks, note_images
 from crss_deck.model import BasicNote, Block, ClozeNote, Deck, MediaFile, Note
@@ -288,10 +288,7 @@ def stamped(
 
 
 def check_against_lock(
-    notes: Sequence[Note],
-    lock: Lock,
-    forgotten: Mapping[int, LockedNote],
-    report: Callable[[Diagnostic], None],
+    notes: Sequence[Note], lock: Lock, forgotten: Mapping[int, LockedNote], report: Report
 ) -> None:
     """Report what no release could bring to learners, or what would take another note's place."""
     owners: dict[str, LockedNote] = {}

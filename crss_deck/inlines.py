@@ -11,8 +11,8 @@ from urllib.parse import unquote
 from markdown_it.token import Token
 
 from crss_deck import diagnostics as rules
-from crss_deck.diagnostics import Diagnostic, Related, Rule
-from crss_deck.labels import one_edit_apart
+from crss_deck.diagnostics import Diagnostic, Related, Report, Rule
+from crss_deck.metadata import is_metadata
 from crss_deck.source import Source, Span
 
 MAX_CLOZE_NUMBER = 499
@@ -21,22 +21,6 @@ MAX_CLOZE_DEPTH = 10
 
 INLINE_TAGS = frozenset(("br", "sub", "sup", "kbd", "u", "mark", "ruby", "rt", "rp", "small"))
 """The HTML tags an author may write, without attributes."""
-
-Report = Callable[[Diagnostic], None]
-
-METADATA_KEYS = ("id", "was", "tags", "claims", "allow", "reversed", "type-in")
-_FIRST_WORD = re.compile(r"\s*([^\s:;]+)")
-
-
-def is_metadata(comment: str) -> bool:
-    """Whether the text of a comment (behind `<!--`) is metadata: its first word says so."""
-    match = _FIRST_WORD.match(comment)
-    if match is None:
-        return False
-    word = match.group(1).lower().removesuffix("-->").removesuffix("--")
-    return word in METADATA_KEYS or any(
-        one_edit_apart(word, key) for key in ("claims", "allow", "reversed", "type-in")
-    )
 
 
 class ClozeDeletion(NamedTuple):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from crss_deck.spelling import one_edit_apart
+
 QUESTION, ANSWER, CLOZE = "Q", "A", "C"
 HINT, EXTRA, ACCEPT, SOURCE = "Hint", "Extra", "Accept", "Source"
 LABELS = (QUESTION, ANSWER, CLOZE, HINT, EXTRA, ACCEPT, SOURCE)
@@ -116,19 +118,3 @@ def _plain(word: str, gap: str, colon: str, length: int, closed: bool) -> LabelM
         if word[0] == label[0] and one_edit_apart(word, label):
             return LabelMark(label, length, "it is one letter away from a label")
     return None
-
-
-def one_edit_apart(first: str, second: str) -> bool:
-    """Whether one letter added, dropped, changed or swapped with its neighbour makes them equal."""
-    if first == second or abs(len(first) - len(second)) > 1:
-        return False
-    start = 0
-    while start < min(len(first), len(second)) and first[start] == second[start]:
-        start += 1
-    rest, other = first[start:], second[start:]
-    return (
-        rest[1:] == other[1:]
-        or rest[1:] == other
-        or rest == other[1:]
-        or (rest[:2] == other[:2][::-1] and rest[2:] == other[2:])
-    )

@@ -5,12 +5,12 @@ from __future__ import annotations
 import calendar
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 from crss_deck import diagnostics as rules
-from crss_deck.diagnostics import Diagnostic, Rule
+from crss_deck.diagnostics import Diagnostic, Report, Rule
 from crss_deck.manifest import KEY
 from crss_deck.source import Source
 
@@ -155,7 +155,7 @@ def from_iso(text: str) -> int:
 
 _HEX16 = re.compile(r"[0-9a-f]{16}")
 _HEX64 = re.compile(r"[0-9a-f]{64}")
-_VERSION = re.compile(r"\d+\.\d+\.\d+", re.ASCII)
+_VERSION = re.compile(r"\d{1,9}\.\d{1,9}\.\d{1,9}", re.ASCII)
 _KINDS = ("basic", "cloze")
 _CARD = re.compile(r"([1-9][0-9]{0,2})(?::([0-9a-f]{8}|-))?")
 _ATTRIBUTES = {
@@ -167,7 +167,7 @@ _ATTRIBUTES = {
 _CONFLICT = ("<<<<<<<", "=======", ">>>>>>>", "|||||||")
 
 
-def read_lock(source: Source, report: Callable[[Diagnostic], None]) -> Lock | None:
+def read_lock(source: Source, report: Report) -> Lock | None:
     """The lock that a text holds, or None where it was refused, which is reported.
 
     Anything unknown is refused: a newer crss-deck wrote it, and guessing could cost learners
@@ -181,7 +181,7 @@ class _RefusedError(Exception):
 
 
 class _LockReader:
-    def __init__(self, source: Source, report: Callable[[Diagnostic], None]) -> None:
+    def __init__(self, source: Source, report: Report) -> None:
         self._source = source
         self._report = report
         self._failed = False

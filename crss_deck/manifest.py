@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from crss_deck import diagnostics as rules
-from crss_deck.diagnostics import Diagnostic, Severity
+from crss_deck.diagnostics import Report, Severity
 from crss_deck.source import Source, Span
-from crss_deck.toml import Faults, TomlFile, suggestion
+from crss_deck.spelling import suggestion
+from crss_deck.toml import Faults, Section, TomlFile
 
 FORMAT = 1
 KEY = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 MAX_KEY_LENGTH = 64
 TAG = re.compile(r"[\w-]+(?:\.[\w-]+)*(?:::[\w-]+(?:\.[\w-]+)*)*")
 CLAIM = re.compile(r"[A-Za-z0-9]+(?:[-._][A-Za-z0-9]+)*")
-VERSION = re.compile(r"(?:0|[1-9][0-9]*)(?:\.(?:0|[1-9][0-9]*)){2}")
+VERSION = re.compile(r"(?:0|[1-9][0-9]{0,8})(?:\.(?:0|[1-9][0-9]{0,8})){2}")
 LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*")
 _URL = re.compile(r"https?://[^\s/?#<>\"]+[^\s<>\"]*")
 _URL_OR_MAIL = re.compile(rf"{_URL.pattern}|mailto:[^\s<>\"]+")
@@ -48,6 +48,11 @@ class Limit(NamedTuple):
     warning: int
     error: int = 0
     """0 for none."""
+
+    def wider(self, other: Limit) -> Limit:
+        """What either of two limits lets pass."""
+        error = max(self.error, other.error) if self.error and other.error else 0
+        return Limit(max(self.warning, other.warning), error)
 
 
 class Limits(NamedTuple):
@@ -135,13 +140,13 @@ _SOURCE_KEYS = ("title", "url")
 _FAULTS = Faults(rules.MANIFEST_SYNTAX, rules.MANIFEST_KEY, rules.MANIFEST_VALUE)
 
 
-def read_manifest(source: Source, report: Callable[[Diagnostic], None]) -> Manifest | None:
+def read_manifest(source: Source, report: Report) -> Manifest | None:
     """The manifest, or None where an error was reported that leaves none."""
     return _Reader(source, report).read()
 
 
 class _Reader:
-    def __init__(self, source: Source, report: Callable[[Diagnostic], None]) -> None:
+    def __init__(self, source: Source, report: Report) -> None:
         self._toml = TomlFile(source, report, _FAULTS)
 
     def read(self) -> Manifest | None:
@@ -155,13 +160,17 @@ class _Reader:
         for key in _REQUIRED:
             if key not in table:
                 toml.missing(key, _example(key))
-        if "format" in table and (type(table["format"]) is not int or table["format"] != FORMAT):
+        format_ = table.get("format", FORMAT)
+        if type(format_) is not int or format_ != FORMAT:
+            huge = isinstance(format_, int) and format_ > 999  # Python may refuse to write it
             toml.say(
                 rules.MANIFEST_VALUE,
-                f"format {table['format']!r} is not known: this crss-deck reads format {FORMAT}",
+                f"{'this format' if huge else f'format {format_!r}'} is not known: this crss-deck"
+                f" reads format {FORMAT}",
                 toml.key("format"),
                 f"write format = {FORMAT}, or install a newer crss-deck",
             )
+        in_source, in_words = toml.section("source"), toml.section("words")
         about = self._table(table, "source", _SOURCE_KEYS, "title and url", 'title = "…"')
         words = self._table(table, "words", Words._fields, "words for cards", 'hint = "…"')
         check = self._table(table, "check", _CHECK_KEYS, "ignore and select", 'ignore = ["…"]')
@@ -195,9 +204,11 @@ class _Reader:
                 '"mailto:me@example.org?subject={key}"',
             ),
             stylesheet=self._text(table, "stylesheet"),
-            words=Words(*(self._text(words, name) for name in Words._fields)),
-            source_title=self._text(about, "title"),
-            source_url=self._matching(about, "url", _URL, "an https address", '"https://…"'),
+            words=Words(*(self._text(words, name, in_words) for name in Words._fields)),
+            source_title=self._text(about, "title", in_source),
+            source_url=self._matching(
+                about, "url", _URL, "an https address", '"https://…"', in_source
+            ),
             claims=self._text(table, "claims"),
             wording=self._text(table, "wording"),
             ignored=self._rules(check, "ignore"),
@@ -220,29 +231,35 @@ class _Reader:
             return {}
         for each in value:
             if each not in known:
-                self._toml.unknown(each, known, f"{key}.")
+                self._toml.unknown(each, known, f"{key}.", self._toml.section(key))
         return value
 
-    def _text(self, table: dict[str, Any], key: str) -> str:
-        return self._toml.text(table, key, _example(key))
+    def _text(self, table: dict[str, Any], key: str, section: Section = None) -> str:
+        return self._toml.text(table, key, _example(key), section)
 
     def _matching(
-        self, table: dict[str, Any], key: str, pattern: re.Pattern[str], wanted: str, example: str
+        self,
+        table: dict[str, Any],
+        key: str,
+        pattern: re.Pattern[str],
+        wanted: str,
+        example: str,
+        section: Section = None,
     ) -> str:
-        value = self._text(table, key)
+        value = self._text(table, key, section)
         if value and not pattern.fullmatch(value):
-            self._toml.wrong(key, wanted, f"{key} = {example}")
+            self._toml.wrong(key, wanted, f"{key} = {example}", section)
         return value
 
     def _rules(self, table: dict[str, Any], key: str) -> tuple[RuleUse, ...]:
         """The names of rules: errors of form cannot be ignored, and only infos need be selected."""
-        value = table.get(key, [])
+        value, section = table.get(key, []), self._toml.section("check")
         if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-            self._toml.wrong(key, "a list of rules", f'{key} = ["rule-name"]')
+            self._toml.wrong(key, "a list of rules", f'{key} = ["rule-name"]', section)
             return ()
         found = []
         for name in value:
-            use = RuleUse(name, self._toml.quoted(key, name))
+            use = RuleUse(name, self._toml.quoted(key, name, section))
             rule = rules.RULES.get(name)
             if rule is None:
                 message, help = f"there is no rule `{name}`", suggestion(name, rules.RULES)
@@ -282,9 +299,7 @@ class _Reader:
         section = self._toml.section("check.limits")
         return Limits(**self._limits_in(own, "check.limits.", section)), tuple(by_tag)
 
-    def _limits_in(
-        self, table: dict[str, Any], prefix: str, section: tuple[int, int] | None
-    ) -> dict[str, Limit]:
+    def _limits_in(self, table: dict[str, Any], prefix: str, section: Section) -> dict[str, Limit]:
         found = {}
         for key, value in table.items():
             if key not in LIMIT_KEYS:

@@ -13,25 +13,17 @@ from typing import Any, NamedTuple
 from markdown_it.token import Token
 
 from crss_deck import diagnostics as rules
-from crss_deck.diagnostics import Diagnostic, Edit, Rule
+from crss_deck.diagnostics import Diagnostic, Edit, Report, Rule
 from crss_deck.grammar import Places, markdown_it_parser
-from crss_deck.inlines import (
-    NOTHING,
-    ClozeDeletion,
-    InlineChecker,
-    Inlines,
-    Unnumbered,
-    check_math,
-    is_metadata,
-)
+from crss_deck.inlines import NOTHING, ClozeDeletion, InlineChecker, Inlines, Unnumbered, check_math
 from crss_deck.labels import LabelMark, read_label
 from crss_deck.lowering import Content, block_content, inline_content
+from crss_deck.metadata import METADATA_KEYS, is_metadata
 from crss_deck.source import Source, Span
 
 MAX_LEVEL = 90
 """markdown-it drops, without a word, what lies deeper than 100 levels."""
 
-Report = Callable[[Diagnostic], None]
 PlaceOf = Callable[[int], int]
 """From an offset in an inline content to the one in the file."""
 
@@ -81,11 +73,11 @@ class Label(NamedTuple):
 
 
 class Metadata(NamedTuple):
-    """A metadata comment at column 1, alone on its lines; `start`, `end` enclose its entries."""
+    """A metadata comment at column 1, alone on its lines."""
 
     span: Span
-    start: int
-    end: int
+    content: Span
+    """What stands between `<!--` and `-->`."""
 
 
 class Break(NamedTuple):
@@ -108,7 +100,7 @@ _ATX = re.compile(r"#{1,6}\s*")
 _CONTAINER = re.compile(r"[ \t>]*(?:(?:[-+*]|[0-9]{1,9}[.)])[ \t]+[ \t>]*)*")
 _BLOCK_START = re.compile(r"(?:[-+*][ \t]+\S|[0-9]{1,9}[.)][ \t]+\S|>|`{3,}[^`\n]*\Z|~{3}|\|)")
 _NUMBERED = re.compile(r"([0-9]{1,9})[.)][ \t]+\S")
-_SPOILT_COMMENT = r"(?i)[<‹«]\s*[!—–-][!—–\s-]*(?:id|was|tags|claims|allow|reversed|type-in)\b"
+_SPOILT_COMMENT = rf"(?i)[<‹«]\s*[!—–-][!—–\s-]*(?:{'|'.join(METADATA_KEYS)})\b"
 _NO_PROSE = re.compile(
     r"^[ \t]*(?:[<‹«•◦‣⁃▪●]|[*_`]*[^\W\d_]{1,9}[0-9*_`]*[ \t]*[:：])", re.MULTILINE
 )
@@ -769,7 +761,7 @@ class _Reader:
                 else "put it under its note, at column 1, alone on its lines",
             )
         else:
-            self._pieces.append(Metadata(span, start + 4, close))
+            self._pieces.append(Metadata(span, self._source.span(start + 4, close)))
 
     # -- front matter and definitions
 

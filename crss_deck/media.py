@@ -5,25 +5,23 @@ from __future__ import annotations
 import posixpath
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from typing import NamedTuple
 from urllib.parse import unquote
 
 from crss_deck import diagnostics as rules
-from crss_deck.diagnostics import Diagnostic, Rule, Severity
+from crss_deck.diagnostics import Diagnostic, Report, Rule, Severity
 from crss_deck.folder import SourceFolder
 from crss_deck.lowering import SOUNDS, Image
 from crss_deck.model import BasicNote, Block, MediaFile, Note
 from crss_deck.source import Span
-from crss_deck.toml import near_ones
+from crss_deck.spelling import near_ones
 
 IMAGES = frozenset([".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg", ".avif", ".bmp"])
 
 _ABSOLUTE = re.compile(r"[A-Za-z]:[\\/]|/(?!/)|\\(?!\\)")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|//|\\\\")
-
-Report = Callable[[Diagnostic], None]
 
 
 def packaged_name(path: str, content: bytes) -> str:

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import NamedTuple
 
 from crss_deck import diagnostics as rules
-from crss_deck.diagnostics import Diagnostic, Edit, Related, Rule
-from crss_deck.inlines import METADATA_KEYS
-from crss_deck.markdown import Metadata
+from crss_deck.diagnostics import Diagnostic, Edit, Related, Report, Rule
 from crss_deck.source import Span
-from crss_deck.toml import nearest, suggestion
+from crss_deck.spelling import nearest, one_edit_apart, suggestion
 
+METADATA_KEYS = ("id", "was", "tags", "claims", "allow", "reversed", "type-in")
 FLAGS = ("reversed",)
+_FIRST_WORD = re.compile(r"\s*([^\s:;]+)")
 _ENTRY = re.compile(r"(?P<key>[^\s:]+)(?:(?P<colon>[ \t]*:)[ \t]*(?P<value>.*))?", re.DOTALL)
+
+
+def is_metadata(comment: str) -> bool:
+    """Whether the text of a comment (behind `<!--`) is metadata: its first word says so."""
+    match = _FIRST_WORD.match(comment)
+    if match is None:
+        return False
+    word = match.group(1).lower().removesuffix("-->").removesuffix("--")
+    return word in METADATA_KEYS or any(
+        one_edit_apart(word, key) for key in ("claims", "allow", "reversed", "type-in")
+    )
 
 
 class Entry(NamedTuple):
@@ -26,17 +36,17 @@ class Entry(NamedTuple):
     value_span: Span
 
 
-def read_metadata(metadata: Metadata, report: Callable[[Diagnostic], None]) -> list[Entry]:
-    """The well-formed entries of a comment, in order; everything else is reported."""
-    source = metadata.span.source
+def read_metadata(content: Span, report: Report) -> list[Entry]:
+    """The well-formed entries in what a comment holds, in order; everything else is reported."""
+    source = content.source
     entries: list[Entry] = []
     first: dict[str, Span] = {}
 
     def say(rule: Rule, message: str, span: Span, help: str, *also: Related) -> None:
         report(Diagnostic(rule, message, source, span, help, also))
 
-    start = metadata.start
-    for part in re.split(r"[;\n]", source.text[metadata.start : metadata.end]):
+    start = content.start
+    for part in re.split(r"[;\n]", content.text):
         begin = start + len(part) - len(part.lstrip())
         start += len(part) + 1
         text = part.strip()

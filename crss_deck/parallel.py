@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import IO, Any, NoReturn
 
-from crss_deck.diagnostics import RULES, Diagnostic, Rule
-from crss_deck.parser import NotesFile, Report, parse_notes
+from crss_deck.diagnostics import RULES, Diagnostic, Report, Rule
+from crss_deck.parser import NotesFile, parse_notes
 from crss_deck.source import Source
 
 Parse = Callable[[Source, Report], NotesFile]
@@ -41,6 +41,7 @@ def parsing(sources: Sequence[Source]) -> Iterator[Parse]:
         yield parse_notes
         return
     if not child:
+        os.close(reading)  # so that to write fails, and does not wait, when nobody reads
         _serve(theirs, writing)
     os.close(writing)
     try:

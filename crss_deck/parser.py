@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from crss_deck import diagnostics as rules
 from crss_deck import labels
-from crss_deck.diagnostics import RULES, Diagnostic, Edit, Related, Rule
+from crss_deck.diagnostics import RULES, Diagnostic, Edit, Related, Report, Rule
 from crss_deck.frontmatter import FrontMatter, Word, misplaced_front_matter, read_front_matter
 from crss_deck.inlines import MAX_CLOZE_NUMBER, ClozeDeletion
 from crss_deck.manifest import CLAIM, KEY, MAX_KEY_LENGTH, TAG
@@ -23,20 +23,17 @@ from crss_deck.markdown import (
     Piece,
     parse_markdown,
 )
-from crss_deck.metadata import Entry, read_metadata
+from crss_deck.metadata import METADATA_KEYS, Entry, read_metadata
 from crss_deck.model import Allow, BasicNote, ClozeNote, Common, Note
 from crss_deck.source import Source, Span
-from crss_deck.toml import suggestion
+from crss_deck.spelling import suggestion
 
 MAX_TAG_LENGTH = 100
 MAX_FIELD_LENGTH = 100_000
 
 _OPENING = (labels.QUESTION, labels.CLOZE)
-_BACK = (labels.HINT, labels.EXTRA, labels.ACCEPT, labels.SOURCE)
-_JOINED_ENTRY = re.compile(r"[\s,]+((?:id|was|tags|claims|allow|reversed|type-in)\b:?)")
+_JOINED_ENTRY = re.compile(rf"[\s,]+((?:{'|'.join(METADATA_KEYS)})\b:?)")
 _ALLOW = re.compile(r"[a-z-]+\s*\(([^)]*)\)")
-
-Report = Callable[[Diagnostic], None]
 
 
 class TagUse(NamedTuple):
@@ -235,8 +232,8 @@ class _Parser:
                 "put it under its note",
             )
             return
-        draft.entries = read_metadata(metadata, self._report)
-        draft.metadata = self._source.span(metadata.start, metadata.end)
+        draft.entries = read_metadata(metadata.content, self._report)
+        draft.metadata = metadata.content
         draft.extend(metadata.span)
         self.end_note("a metadata comment")
 

@@ -29,13 +29,13 @@ from crss_deck.anki_template import (
 from crss_deck.apkg import read_apkg
 from crss_deck.build import DeckError, check_output, writer_of
 from crss_deck.compiler import compile_deck
-from crss_deck.diagnostics import Diagnostic, Severity
+from crss_deck.diagnostics import Diagnostic, Report, Severity
 from crss_deck.folder import read_deck
 from crss_deck.formulas import with_mathml
 from crss_deck.note_types import CLOZE, NoteType
 from crss_deck.output import replace_files
 from crss_deck.package import Package, PackagedMedia, RenderedNote
-from crss_deck.parser import NotesFile, Report, parse_notes
+from crss_deck.parser import NotesFile, parse_notes
 from crss_deck.report import full_report, summary
 from crss_deck.source import Source
 

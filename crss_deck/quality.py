@@ -179,7 +179,7 @@ class _LimitsByTag:
             for each in self._by_tag:
                 if any(f"{tag}::".startswith(f"{each.tag}::") for tag in tags):
                     for name, limit in each.limits.items():
-                        found[name] = max(limit, found.get(name, limit))
+                        found[name] = limit.wider(found.get(name, limit))
             self._known[tags] = self._all._replace(**found)
         return self._known[tags]
 

@@ -56,10 +56,11 @@ class Level(IntEnum):
         return self.name.lower()
 
 
-RELEASE_FILES = (CHANGELOG, MANIFEST, LOCK)
-"""What a release writes."""
-_ORDER = (MANIFEST, CHANGELOG, LOCK)
-"""In which they are replaced: a version that the lock does not know tells of a broken release."""
+RELEASE_FILES = (MANIFEST, CHANGELOG, LOCK)
+"""What a release writes, in the order in which the files are replaced.
+
+A version that the lock does not know tells of a broken release.
+"""
 
 
 EARLIEST = 1_000_000_000
@@ -210,7 +211,7 @@ def release_deck(
     contents = {name: text.encode() for name, text in plan.files}
     if CHANGELOG in contents:
         contents[MANIFEST] = _with_version((root / MANIFEST).read_bytes(), plan.version)
-    writers = {name: writer_of(contents[name]) for name in _ORDER if name in contents}
+    writers = {name: writer_of(contents[name]) for name in RELEASE_FILES if name in contents}
     replace_files(root, writers)
     return plan
 
@@ -221,10 +222,12 @@ def recovered_lock(path: str | os.PathLike[str]) -> Lock:
     Raises PackageError if the file is no package, and ReleaseError if it holds no lock.
     """
     text = read_apkg(path).lock
+    if not text:
+        raise ReleaseError(f"{path} holds no deck.lock: it is not a release of crss-deck")
     problems: list[Diagnostic] = []
-    lock = read_lock(Source(str(path), text), problems.append) if text else None
+    lock = read_lock(Source(str(path), text), problems.append)
     if lock is None:
-        raise ReleaseError(f"{path} holds no deck.lock: it is no release of crss-deck")
+        raise ReleaseError(f"{path}: its deck.lock cannot be read: {problems[0].message}")
     return lock
 
 
@@ -517,6 +520,9 @@ def _with_section(changelog: str, version: str, section: str) -> str:
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
+_FRONT_MATTER = "its front matter"
+
+
 def _what_they_share(history: History) -> str:
     """The heading or the front matter that has changed all notes below it, or else the file."""
     changed: Counter[tuple[str, str]] = Counter()
@@ -524,7 +530,7 @@ def _what_they_share(history: History) -> str:
     for state, status in zip(history.states, history.statuses, strict=True):
         common = state.where.common
         path = common.span.source.path
-        groups = [(path, "its front matter")]
+        groups = [(path, _FRONT_MATTER)]
         for heading in common.context:
             line = heading.span.location.line
             groups.append((path, f"the heading “{plain_text([heading.block])}” in line {line}"))
@@ -534,7 +540,7 @@ def _what_they_share(history: History) -> str:
             spared.update(groups)
     whole = Counter({group: count for group, count in changed.items() if group not in spared})
     if not whole:
-        files = {path: n for (path, _), n in changed.items()}
+        files = {path: n for (path, what), n in changed.items() if what == _FRONT_MATTER}
         path = max(files, key=lambda path: files[path])
         return f"{files[path]} of them in {path}"
     most = max(whole.values())

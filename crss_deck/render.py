@@ -31,7 +31,7 @@ def render_deck(deck: Deck, modified: int) -> Package:
         for number, note in enumerate(deck.notes, 1)
     ]
     media = {file.name: file.content for file in deck.media.values()}
-    root = PackagedDeck(deck.manifest.name, _description(deck))
+    root = PackagedDeck(deck.manifest.name, _description(deck, deck.manifest.version))
     subdecks = sorted({note.deck for note in notes} - {deck.manifest.name})
     used = {note.note_type.id for note in notes}
     return Package(
@@ -127,10 +127,10 @@ def context_html(path: Iterable[Heading], media_name: MediaName) -> str:
     return " › ".join(part for part in parts if part)
 
 
-def _description(deck: Deck) -> str:
+def _description(deck: Deck, version: str) -> str:
     """The deck's overview page: the author's Markdown, and a line with version and origin."""
     manifest = deck.manifest
-    about = [f"Version {manifest.version}"]
+    about = [f"Version {version}"]
     if manifest.authors:
         about.append("by " + ", ".join(manifest.authors))
     if manifest.license:
@@ -149,12 +149,8 @@ def _description(deck: Deck) -> str:
     return "\n\n".join(filter(None, (own, " · ".join(about))))
 
 
-def with_version(package: Package, manifest: Manifest, version: str) -> Package:
-    """The package with a fuller version (a draft's) in the deck's description."""
+def with_version(package: Package, deck: Deck, version: str) -> Package:
+    """The deck's package with another version (a draft's) in its description."""
     root, *others = package.decks
-    text = f"Version {manifest.version}"
-    before, found, after = root.description.rpartition(text)
-    assert found
-    return package._replace(
-        decks=(root._replace(description=f"{before}Version {version}{after}"), *others)
-    )
+    root = root._replace(description=_description(deck, version))
+    return package._replace(decks=(root, *others))

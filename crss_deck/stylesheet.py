@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 from crss_deck import diagnostics as rules
-from crss_deck.diagnostics import Diagnostic
+from crss_deck.diagnostics import Diagnostic, Report
 from crss_deck.folder import MANIFEST, SourceFolder
 from crss_deck.manifest import Manifest
 
@@ -22,9 +21,7 @@ _TOKEN = r"""(?xsi)
 _END = r"(?i)</style"
 
 
-def read_stylesheet(
-    folder: SourceFolder, manifest: Manifest | None, report: Callable[[Diagnostic], None]
-) -> str:
+def read_stylesheet(folder: SourceFolder, manifest: Manifest | None, report: Report) -> str:
     """The text of the stylesheet that deck.toml names; faults are reported.
 
     Cards must look the same without a network, and tell nobody when they are studied: nothing is

@@ -4,30 +4,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from crss_deck.diagnostics import Diagnostic, Edit, Rule
+from crss_deck.diagnostics import Diagnostic, Edit, Report, Rule
 from crss_deck.source import Source, Span
+from crss_deck.spelling import nearest, suggestion
 
-
-def near_ones(word: str, known: Iterable[str], most: int) -> list[str]:
-    """The known words most like a word, the nearest first."""
-    from difflib import get_close_matches  # needed for faults alone
-
-    return get_close_matches(word, known, n=most)
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """The known word that is meant, when just one is near; else an empty string."""
-    near = near_ones(word, known, 2)
-    return near[0] if len(near) == 1 else ""
-
-
-def suggestion(word: str, known: Iterable[str]) -> str:
-    """`did you mean …?` for the known word most like a word; else an empty string."""
-    near = near_ones(word, known, 1)
-    return f"did you mean `{near[0]}`?" if near else ""
+Section = tuple[int, int] | None
+"""Where a table lies in its file, as a pair of offsets; None for the whole file."""
 
 
 class Faults(NamedTuple):
@@ -48,9 +33,7 @@ class TomlFile:
     section, a pair of offsets, or in the whole file.
     """
 
-    def __init__(
-        self, source: Source, report: Callable[[Diagnostic], None], faults: Faults
-    ) -> None:
+    def __init__(self, source: Source, report: Report, faults: Faults) -> None:
         self._source = source
         self._report = report
         self._faults = faults
@@ -65,13 +48,15 @@ class TomlFile:
             return tomllib.loads(self._source.text)
         except tomllib.TOMLDecodeError as error:
             self._syntax(str(error))
+        except ValueError:  # Python reads no integer of more than 4300 digits
+            self.say(self._faults.syntax, "a number has too many digits", None)
         except RecursionError:
             self.say(self._faults.syntax, "the values are nested too deep", None)
         return None
 
     # -- places
 
-    def section(self, header: str, number: int = 0) -> tuple[int, int] | None:
+    def section(self, header: str, number: int = 0) -> Section:
         """Where the table of that header lies, or the one of that number of an array of tables."""
         pattern = rf"^[ \t]*\[+[ \t]*{re.escape(header)}[ \t]*\]+"
         text = self._source.text
@@ -81,7 +66,7 @@ class TomlFile:
                 return match.start(), end.start() if end else len(text)
         return None
 
-    def key(self, key: str, section: tuple[int, int] | None = None) -> Span | None:
+    def key(self, key: str, section: Section = None) -> Span | None:
         """The place of a key, or of the header of a table."""
         start, end = section or (0, len(self._source.text))
         for pattern in (
@@ -93,7 +78,7 @@ class TomlFile:
                 return self._source.span(match.start(1), match.end(1))
         return None
 
-    def value(self, key: str, section: tuple[int, int] | None = None) -> Span | None:
+    def value(self, key: str, section: Section = None) -> Span | None:
         """The place of the value of a key, as far as it stands on the key's line."""
         span = self.key(key, section)
         if span is None:
@@ -107,7 +92,7 @@ class TomlFile:
         value = re.compile(r"[ \t]*(\"[^\"\n]*\"|'[^'\n]*'|[^#\n]*[^#\s])").match(text, equals + 1)
         return self._source.span(value.start(1), value.end(1)) if value else span
 
-    def quoted(self, key: str, word: str, section: tuple[int, int] | None = None) -> Span | None:
+    def quoted(self, key: str, word: str, section: Section = None) -> Span | None:
         """The place of a quoted word behind a key."""
         span = self.key(key, section)
         if span is None:
@@ -123,11 +108,7 @@ class TomlFile:
         self._report(Diagnostic(rule, message, self._source, span, help))
 
     def unknown(
-        self,
-        key: str,
-        known: Iterable[str],
-        prefix: str = "",
-        section: tuple[int, int] | None = None,
+        self, key: str, known: Iterable[str], prefix: str = "", section: Section = None
     ) -> None:
         """Report a key that the file does not have."""
         known = tuple(known)
@@ -148,9 +129,7 @@ class TomlFile:
         """Report that a key which must be there is not."""
         self.say(self._faults.key, f"`{key}` is missing", span, f"add a line: {example}")
 
-    def wrong(
-        self, key: str, wanted: str, example: str, section: tuple[int, int] | None = None
-    ) -> None:
+    def wrong(self, key: str, wanted: str, example: str, section: Section = None) -> None:
         """Report a value that its key cannot have."""
         self.say(
             self._faults.value,
@@ -184,11 +163,7 @@ class TomlFile:
     # -- values
 
     def text(
-        self,
-        table: dict[str, Any],
-        key: str,
-        example: str = "",
-        section: tuple[int, int] | None = None,
+        self, table: dict[str, Any], key: str, example: str = "", section: Section = None
     ) -> str:
         """One line of text in NFC; empty where there is none, or where a fault was reported."""
         value = table.get(key, "")
@@ -205,9 +180,7 @@ class TomlFile:
             self.wrong(key, "more than blanks", example or f'{key} = "…"', section)
         return unicodedata.normalize("NFC", value.strip())
 
-    def flag(
-        self, table: dict[str, Any], key: str, default: bool, section: tuple[int, int] | None = None
-    ) -> bool:
+    def flag(self, table: dict[str, Any], key: str, default: bool, section: Section = None) -> bool:
         """Yes or no."""
         value = table.get(key, default)
         if not isinstance(value, bool):
@@ -217,12 +190,7 @@ class TomlFile:
         return value
 
     def texts(
-        self,
-        table: dict[str, Any],
-        key: str,
-        wanted: str,
-        example: str,
-        section: tuple[int, int] | None = None,
+        self, table: dict[str, Any], key: str, wanted: str, example: str, section: Section = None
     ) -> tuple[str, ...]:
         """A list of texts, each one line that shows something."""
         value = table.get(key, [])

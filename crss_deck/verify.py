@@ -169,7 +169,7 @@ def _read(path: Path) -> Package:
     try:
         package = read_apkg(path)
     except PackageError as error:
-        raise VerifyError(f"{path}: {error}") from None
+        raise VerifyError(str(error)) from None
     if not _is_sound(package):
         raise VerifyError(f"{path}: the collection inside does not hold what Anki writes")
     return package

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 from unicodedata import normalize
 
 from crss_deck import diagnostics as rules
 from crss_deck.card_rules import finding
 from crss_deck.card_view import Prose, View
-from crss_deck.diagnostics import Diagnostic, Severity
+from crss_deck.diagnostics import Diagnostic, Report, Severity
 from crss_deck.manifest import LANGUAGE
 from crss_deck.model import Markdown
 from crss_deck.source import Source, Span
-from crss_deck.toml import Faults, TomlFile, suggestion
+from crss_deck.spelling import suggestion
+from crss_deck.toml import Faults, TomlFile
 
 _KEYS = ("avoid", "say", "severity", "reason", "except")
 _TOKEN = re.compile(r"\w+")
@@ -79,7 +80,7 @@ def _phrase(text: str) -> Phrase:
     )
 
 
-def read_wording(source: Source, report: Callable[[Diagnostic], None]) -> Wording | None:
+def read_wording(source: Source, report: Report) -> Wording | None:
     """The list in a file, or None where an error was reported that leaves none."""
     toml = TomlFile(source, report, Faults(*[rules.WORDING_FILE] * 3))
     table = toml.load()

@@ -19,9 +19,10 @@ from golden_helper import DECKS, clock_for
 
 from crss_deck import DeckError, PackageError, Source, build_deck, preview, write_apkg
 from crss_deck.build import OutputFolderError
+from crss_deck.diagnostics import Report
 from crss_deck.note_types import BASIC, CLOZE, Field, NoteType, Template, _read
 from crss_deck.package import Package, PackagedDeck, PackagedMedia, RenderedNote
-from crss_deck.parser import NotesFile, Report, parse_notes
+from crss_deck.parser import NotesFile, parse_notes
 from crss_deck.preview import SCRIPTS, Previewer, page_html, write_preview
 
 ROOT = Path(__file__).parents[1]
@@ -445,7 +446,7 @@ def test_the_command_shows_findings(tmp_path: Path) -> None:
     ("arguments", "said"),
     [
         (["nowhere"], "error: nowhere: no such folder\n"),
-        (["source/notes.md"], "error: not a deck package"),
+        (["source/notes.md"], "error: source/notes.md: not a deck package"),
         (["-o", ""], "-o names no file."),
         (["-o", "source/x.html"], "inside the source folder"),
         (["-o", "media"], "a folder has that name"),
