@@ -19,7 +19,7 @@ from crss_deck.media import Media, note_blocks
 from crss_deck.model import Note
 from crss_deck.parser import TagUse
 from crss_deck.quality import QualityJudge
-from crss_deck.source import Source, Span
+from crss_deck.source import INVISIBLE, Source, Span
 from crss_deck.spelling import suggestion
 from crss_deck.wording import Wording, WordingJudge
 
@@ -49,7 +49,7 @@ MAX_TOTAL_MEDIA = 250 * 1024 * 1024
 
 _CONFLICT = re.compile(r"^(?:<{7}|>{7}) .*", re.MULTILINE)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-_INVISIBLE = re.compile("[\u200b\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
+_INVISIBLE = re.compile(f"[{INVISIBLE}]")
 
 
 def control_characters(draft: Draft) -> Iterator[Diagnostic]:
@@ -123,6 +123,7 @@ def missing_ids(draft: Draft) -> Iterator[Diagnostic]:
             end = common.span.end if line_end < 0 else min(line_end, common.span.end)
             source = common.span.source
             where = source.span(common.span.end, common.span.end)
+            last = source.location(common.span.end).line
             line = Edit(where, f"\n<!-- id: {common.key} -->")
             if common.entries is not None:
                 inside = common.entries.text
@@ -133,7 +134,7 @@ def missing_ids(draft: Draft) -> Iterator[Diagnostic]:
                 "the note has no id, so it builds only as a draft",
                 source,
                 Span(source, start, end),
-                f"put a line under it: <!-- id: {common.key} -->"
+                f"put a line at its end, below line {last}: <!-- id: {common.key} -->"
                 if common.entries is None
                 else f"add `id: {common.key}` to its comment",
                 fix=line,

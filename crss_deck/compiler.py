@@ -116,7 +116,7 @@ def compile_deck(
         for diagnostic in check(draft):
             found.add(diagnostic)
     manifest_source = folder.texts.get(MANIFEST)
-    kept = suppress(without_echoes(found.all), notes, sound, manifest, manifest_source)
+    kept = suppress(without_echoes(found.all, notes), notes, sound, manifest, manifest_source)
     compilation = Compilation(tuple(sorted(kept, key=sort_key)))
     if claims is not None:
         compilation = compilation._replace(coverage=coverage(claims, cards_by_claim(notes)))

@@ -149,6 +149,7 @@ RESERVED_LABEL = _rule("reserved-label", "a word is reserved for a label of a la
 LABEL_WITHOUT_NOTE = _rule("label-without-note", "a field has no note to belong to")
 LABEL_OF_OTHER_KIND = _rule("label-of-other-kind", "a field does not fit the kind of its note")
 DUPLICATE_LABEL = _rule("duplicate-label", "a note has the same field twice")
+UNDERLINED_TEXT = _rule("underlined-text", "a line under the text of a note makes a heading of it")
 RUN_ON_LABELS = _rule(
     "run-on-labels", "labels follow each other without a blank line", Severity.INFO
 )
@@ -203,6 +204,7 @@ UNBALANCED_HTML = _rule("unbalanced-html", "an HTML tag is not opened and closed
 FOOTNOTE = _rule("footnote", "footnotes are not part of the language")
 UNUSED_LINK_DEFINITION = _rule("unused-link-definition", "a link definition is not used")
 NUMBER_IN_PARAGRAPH = _rule("number-in-paragraph", "a numbered line in a paragraph starts no list")
+BULLET_IN_PARAGRAPH = _rule("bullet-in-paragraph", "a bullet in a paragraph starts no list")
 TYPED_BULLET = _rule("typed-bullet", "typed bullets make no list", Severity.WARNING)
 EXTRA_CELL = _rule("extra-cell", "a table row has more cells than its table has columns")
 NESTING_TOO_DEEP = _rule("nesting-too-deep", "lists or quotes are nested too deep")

@@ -210,6 +210,12 @@ def _join_text(state: StateInline) -> None:
     for token in state.tokens:
         start, end = token.meta["at"]
         before = joined[-1] if joined else None
+        if token.content[:1] == "~" and before and before.type == "s_close":
+            first, behind = before.meta["at"]
+            if start < first:  # markdown-it moves a spare `~` behind the two that close
+                before.meta["at"] = (start, start + behind - first)
+                start, end = start + behind - first, behind
+                token.meta["at"] = (start, end)
         if token.nesting < 0:
             level -= 1
         token.level = level

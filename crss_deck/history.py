@@ -74,7 +74,11 @@ def _written(blocks: Iterable[Block]) -> list[list[str]]:
     for block in blocks:
         text, start = block.span.text, block.span.start
         for comment in sorted(block.comments, key=lambda span: span.start, reverse=True):
-            text = text[: comment.start - start] + text[comment.end - start :]
+            before, behind = text[: comment.start - start], text[comment.end - start :]
+            # Without it, marks beside it would be read in another way: `**a:**<!-- -->b`.
+            parts_marks = before[-1:].strip() and behind[:1].strip()
+            parts_blanks = before.endswith("  ") and behind.startswith("\n")
+            text = before + ("<!---->" if parts_marks or parts_blanks else "") + behind
         indent = block.span.source.text[start - block.span.location.column + 1 : start]
         text = text if indent.strip() else indent + text
         parts.append([block.kind, unicodedata.normalize("NFC", text.strip("\n"))])

@@ -12,8 +12,8 @@ from markdown_it.token import Token
 
 from crss_deck import diagnostics as rules
 from crss_deck.diagnostics import Diagnostic, Related, Report, Rule
-from crss_deck.metadata import is_metadata
-from crss_deck.source import Source, Span
+from crss_deck.metadata import SPOILT, is_metadata
+from crss_deck.source import INVISIBLE, Source, Span
 
 MAX_CLOZE_NUMBER = 499
 MAX_CLOZE_DEPTH = 10
@@ -73,20 +73,31 @@ class _Frame(NamedTuple):
     number: int = 0
 
 
-_SUSPICIOUS = re.compile(r"[\[~]|\$\$")
+_SUSPICIOUS = re.compile(r"[\[~]|\$\$|[<‹«]!")
 """What in a text alone could be a fault."""
-_DELICATE = re.compile(r"[\[~$]")
+_DELICATE = re.compile(r"[\[~$]|[<‹«]!")
 """The same, or with a code beside it."""
 _HARMLESS = frozenset(("text", "softbreak", "hardbreak", "code_inline")) | {
     f"{markup}_{end}" for markup in ("em", "strong", "s") for end in ("open", "close")
 }
 """Tokens that hold no fault, if there are no others."""
+_C, _DIGIT = "[cCсСｃＣ]", r"[\d₀-₉⁰¹²³⁴-⁹]"
+"""What looks like a `c`, such as the Cyrillic letter; and what looks like a digit."""
+_BETWEEN = rf"[\s,{INVISIBLE}*_`\\–—-]*"
 _NEAR_CLOZE = re.compile(
-    r"\{\{\s*(?:[cC]\s*[0-9]+\s*(?=\}\})"
-    r"|[cC][lI|]\s*::"
-    r"|(?:[cC]\s*[0-9]*|[0-9]+\s*(?=::?)|cloze)[\s,0-9]*:{1,2})"
+    rf"\{{\{{{_BETWEEN}(?:{_C}{_BETWEEN}{_DIGIT}+\s*(?=\}}\}})"
+    rf"|{_C}[lI|]\s*::"
+    rf"|{_C}{_BETWEEN}{_DIGIT}+{_BETWEEN}[;|]+"
+    rf"|(?:{_C}{{1,2}}(?:{_BETWEEN}{_C}?{_DIGIT})*|{_DIGIT}+{_C}|{_DIGIT}+\s*(?=[:：])|cloze)"
+    rf"(?:{_BETWEEN}{_DIGIT})*{_BETWEEN}[:：]{{1,2}})"
 )
 _HALF_CLOZE = re.compile(r"(?:\{|｛+|\[+)[cC][0-9]{1,3}\Z")
+_LOOSE_REFERENCE = (
+    r"!\[[^\[\]\n]+\] ?\[[^\[\]\n]*\]"
+    r"|(?<![\w\])])\[(?![0-9]+\]\[[0-9])[^\[\]\n^]+\]\[[^\[\]\n]*\]"
+)
+_LOOSE_DEFINITION = r"\[[^\[\]\n^][^\[\]\n]*\]:[ \t]+(?:<|https?:|mailto:|[^\s.]\S*\.\w)"
+_LOOSE_COMMENT = r"<!--|[<‹«]![—–-]"
 _LOOSE_LINK = r"!\[[^\[\]\n]*\] ?\([^()\n]*\)|\[[^\[\]\n]+\] ?\((?:https?:|mailto:|www\.)[^()\n]*\)"
 _CLOZE_TEXT = re.compile(r"\{\{c[0-9]+::")
 _NUMBER = re.compile(r"([0-9]{1,9})::")
@@ -104,6 +115,7 @@ _LINK = re.compile(
     r"|mailto:[^\s@]+@[^\s@]|tel:[+0-9]",
     re.IGNORECASE,
 )
+_VISIBLE = re.compile(rf"[^\s{INVISIBLE}]")
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _PROSE_ONLY = re.compile(r"[\w\s.,;:'’\"!?%/()-]*")
 _ACTIVE_TEX = re.compile(r"\\(?:href|url|require|class|cssId|style|data|script)(?![A-Za-z])")
@@ -196,13 +208,29 @@ class InlineChecker:
 
     def _text(self, token: Token) -> None:
         content = token.content
-        if content and not content.isspace():
+        if _VISIBLE.search(content):
             self._fill()
         if token.type == "text_special":
             self._escape(token)
             return
         if _SUSPICIOUS.search(content) is None:
             return
+        if self._stack and self._stack[-1].token.markup == "autolink":
+            return  # an address, in which nothing has a meaning of its own
+        starts_line = not self._index or self._children[self._index - 1].type == "softbreak"
+        for match in re.finditer(_LOOSE_COMMENT, content):
+            if starts_line and not match.start() and re.match(SPOILT, content):
+                continue  # said of the whole line
+            self._say(
+                rules.BROKEN_COMMENT,
+                "this comment is not closed, so its text would stand on the card"
+                if match.group() == "<!--"
+                else "this is no comment, so its text would stand on the card",
+                self._within(token, match),
+                r"close it with -->; write \<!-- to show it as it is"
+                if match.group() == "<!--"
+                else "write <!-- before it and --> behind it, with plain hyphens",
+            )
         if "[" in content and self._place != "alt":
             self._brackets(token, content)
         if "$$" in content:
@@ -250,6 +278,26 @@ class InlineChecker:
                 else "this is no link, so its source would stand on the card",
                 self._within(token, match),
                 f"write {text.rstrip()}({_as_address(address)})",
+            )
+        for match in re.finditer(_LOOSE_REFERENCE, content):
+            text, _, label = match.group()[:-1].rpartition("[")
+            picture = text.startswith("!")
+            self._say(
+                rules.BROKEN_LINK,
+                f"no line defines `{label or text.strip('![] ')}`, so the source of this"
+                f" {'image' if picture else 'link'} would stand on the card",
+                self._within(token, match),
+                f"write {text.rstrip()}({'file.png' if picture else 'https://…'})"
+                + ("" if picture else rf", or \{match.group()} for literal brackets"),
+            )
+        starts_line = not self._index or self._children[self._index - 1].type == "softbreak"
+        definition = re.match(_LOOSE_DEFINITION, content) if starts_line else None
+        if definition:
+            self._say(
+                rules.BROKEN_LINK,
+                "this line defines no link here, so it would stand on the card",
+                self._within(token, definition),
+                rf"leave a blank line above it, or write \{content[0]} for a literal bracket",
             )
         for match in _FOOTNOTE.finditer(content):
             self._say(
@@ -791,8 +839,9 @@ def _name(token: Token) -> str:
 
 
 def _as_address(text: str) -> str:
-    """An address as Markdown wants it: between < and > if it has blanks."""
+    """An address as Markdown wants it: whole, and between < and > if it has blanks."""
     text = text.strip().strip("<>")
+    text = f"https://{text}" if text.startswith("www.") else text
     return f"<{text}>" if " " in text else text
 
 

@@ -111,7 +111,8 @@ def _plain(word: str, gap: str, colon: str, length: int, closed: bool) -> LabelM
         name = ALIASES[word.lower()]
         return LabelMark(name, length, f"this language calls that field `{name}:`")
     for alias in ("Question", "Answer"):
-        if one_edit_apart(word, alias) and sorted(word) == sorted(alias):
+        near = one_edit_apart(word, alias) and word != f"{alias}s"
+        if near or (word[0] == alias[0] and sorted(word) == sorted(alias)):
             name = ALIASES[alias.lower()]
             return LabelMark(name, length, f"this language calls that field `{name}:`")
     for label in LONG_LABELS:

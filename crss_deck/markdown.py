@@ -18,11 +18,13 @@ from crss_deck.grammar import Places, markdown_it_parser
 from crss_deck.inlines import NOTHING, ClozeDeletion, InlineChecker, Inlines, Unnumbered, check_math
 from crss_deck.labels import LabelMark, read_label
 from crss_deck.lowering import Content, block_content, inline_content
-from crss_deck.metadata import METADATA_KEYS, is_metadata
-from crss_deck.source import Source, Span
+from crss_deck.metadata import SPOILT, is_metadata
+from crss_deck.source import INVISIBLE, Source, Span
 
 MAX_LEVEL = 90
 """markdown-it drops, without a word, what lies deeper than 100 levels."""
+
+UNDERLINED = "in a heading made by the line under it"
 
 PlaceOf = Callable[[int], int]
 """From an offset in an inline content to the one in the file."""
@@ -61,6 +63,8 @@ class Heading(NamedTuple):
     written: str
     block: Block
     span: Span
+    underline: Span | None = None
+    """The line of `-` or `=` that makes a heading of the text above it."""
 
 
 class Label(NamedTuple):
@@ -99,10 +103,11 @@ class Document(NamedTuple):
 _ATX = re.compile(r"#{1,6}\s*")
 _CONTAINER = re.compile(r"[ \t>]*(?:(?:[-+*]|[0-9]{1,9}[.)])[ \t]+[ \t>]*)*")
 _BLOCK_START = re.compile(r"(?:[-+*][ \t]+\S|[0-9]{1,9}[.)][ \t]+\S|>|`{3,}[^`\n]*\Z|~{3}|\|)")
+_BULLET = re.compile(r"[-+*][ \t]+\S")
 _NUMBERED = re.compile(r"([0-9]{1,9})[.)][ \t]+\S")
-_SPOILT_COMMENT = rf"(?i)[<‹«]\s*[!—–-][!—–\s-]*(?:{'|'.join(METADATA_KEYS)})\b"
+_OUT_OF_SIGHT = re.compile(rf"[\s{INVISIBLE}]*")
 _NO_PROSE = re.compile(
-    r"^[ \t]*(?:[<‹«•◦‣⁃▪●]|[*_`]*[^\W\d_]{1,9}[0-9*_`]*[ \t]*[:：])", re.MULTILINE
+    rf"^[ \t]*(?:[<‹«•◦‣⁃▪●{INVISIBLE}]|[*_`]*[^\W\d_]{{1,9}}[0-9*_`]*[ \t]*[:：])", re.MULTILINE
 )
 """A line that begins like a label, a comment or a bullet."""
 _ALERT = re.compile(r"\[!\w+\]")
@@ -251,7 +256,8 @@ class _Reader:
                 content = inline_content(tokens[1].children or [], heading=True)
                 block = self._block("heading", content, span, found)
                 level = int(tokens[0].tag[1])
-                self._pieces.append(Heading(level, tokens[1].content, block, span))
+                line = None if "#" in tokens[0].markup else self._lines(behind - 1, behind)
+                self._pieces.append(Heading(level, tokens[1].content, block, span, line))
             else:
                 name = kind.removesuffix("_open")
                 self._pieces.append(self._block(name, block_content(tokens), span, found))
@@ -271,7 +277,7 @@ class _Reader:
                     marks[position] = label_mark
                     self._label_line(line, label_mark, offset)
             if index:
-                self._numbered(line, places, position)
+                self._list_in_text(line, places, position)
             position += len(line) + 1
         if len(marks) == 1 and 0 in marks and marks[0].good:
             # Nothing reaches over a label at the start: what follows it is read alone.
@@ -325,9 +331,14 @@ class _Reader:
         if not children:
             return
         found = self._inlines.check(children, places)
+        text = self._source.text
+        for token in reversed(children):
+            if token.type == "hardbreak" and text[places(token.meta["at"][0])] == "\\":
+                token.type, token.content = "text", "\\"  # at the end of a field it breaks no line
+            elif token.type != "softbreak":
+                break
         children = _without_outer_breaks(children)
         if children:
-            text = self._source.text
             while text[begin] in " \t\n":
                 begin += 1
             while text[end - 1] in " \t\n":
@@ -391,11 +402,21 @@ class _Reader:
             fix=Edit(span, label) if mark.whole else None,
         )
 
-    def _numbered(self, line: str, places: PlaceOf, position: int) -> None:
+    def _list_in_text(self, line: str, places: PlaceOf, position: int) -> None:
         """A paragraph's later line like `2. two` is text to Markdown, and a list to its author."""
-        match = _NUMBERED.match(line.lstrip())
+        text = line.lstrip()
+        if text[:1] in "-+*" and _BULLET.match(text):
+            start = places(position + len(line) - len(text))
+            self._say(
+                rules.BULLET_IN_PARAGRAPH,
+                f"`{text[0]}` starts no list here: so far indented, it continues the text above",
+                start,
+                start + 1,
+                f"indent it less, or write \\{text[0]} for a sign in text",
+            )
+        match = _NUMBERED.match(text)
         if match and int(match.group(1)) != 1:
-            start = places(position + len(line) - len(line.lstrip()))
+            start = places(position + len(line) - len(text))
             self._say(
                 rules.NUMBER_IN_PARAGRAPH,
                 f"`{match.group(1)}{match.group()[len(match.group(1))]}` starts no list here:"
@@ -453,12 +474,13 @@ class _Reader:
         position = 0
         for line in content.split("\n"):
             self._almost_structure(line, places, position)
-            mark = read_label(line.lstrip())
+            visible = _OUT_OF_SIGHT.sub("", line, count=1)
+            mark = read_label(visible)
             start = position
             position += len(line) + 1
             if mark is None or start in fired:
                 continue
-            offset = places(start + len(line) - len(line.lstrip()))
+            offset = places(start + len(line) - len(visible))
             if mark.reserved:
                 if not any(
                     token.type == "code_inline"
@@ -471,7 +493,7 @@ class _Reader:
             elif mark.fault:
                 self._report(self._misspelt(mark, offset)._replace(fix=None))
             else:
-                self._misplaced(mark, offset, place or "behind a blank: it must be at column 1")
+                self._misplaced(mark, offset, place or _behind_what(line))
             if place == "in a table row":
                 return
 
@@ -479,7 +501,7 @@ class _Reader:
         """A comment spoilt by an editor's dashes, or a bullet that Markdown does not know."""
         text = line.lstrip()
         offset = places(position + len(line) - len(text))
-        if re.match(_SPOILT_COMMENT, text):
+        if re.match(SPOILT, text):
             self._say(
                 rules.BROKEN_COMMENT,
                 "this is no comment, so its text would stand on the card",
@@ -512,8 +534,11 @@ class _Reader:
             f"the label `{mark.name}:` opens no field {place}",
             offset,
             offset + mark.length,
-            "put it at column 1 of a line of a plain paragraph (a blank line before it helps);"
-            f" write {mark.name}\\: for text",
+            "leave a blank line between it and the line under it"
+            if place == UNDERLINED
+            else "leave a blank line above it"
+            if self._source.is_line_start(offset)
+            else "put it at column 1, with nothing before it, and leave a blank line above it",
         )
 
     def _too_deep(self, offset: int) -> None:
@@ -567,7 +592,7 @@ class _Reader:
                 elif parent == "heading_open":
                     atx = tokens[index - 1].markup.startswith("#")
                     places = self._places_of_heading(token) if atx else self._places_of_lines(token)
-                    place = "in a heading" if atx else "in a heading made by the line under it"
+                    place = "in a heading" if atx else UNDERLINED
                 else:
                     places = self._places_of_lines(token)
                     place = self._paragraph_inside(token, places, containers)
@@ -617,7 +642,7 @@ class _Reader:
         position = 0
         for index, line in enumerate(token.content.split("\n")):
             if index:
-                self._numbered(line, places, position)
+                self._list_in_text(line, places, position)
             position += len(line) + 1
         return "in a quote" if nearest == "blockquote_open" else "in a list"
 
@@ -807,6 +832,12 @@ class _Reader:
 def _start(token: Token | None) -> int:
     assert token is not None
     return int(token.meta["at"][0])
+
+
+def _behind_what(line: str) -> str:
+    if line[0].isspace():
+        return "behind a blank: it must be at column 1"
+    return f"behind a character that nobody sees (U+{ord(line[0]):04X})"
 
 
 def _without_outer_breaks(tokens: list[Token]) -> list[Token]:

@@ -122,10 +122,25 @@ class _Parser:
             case Metadata():
                 self._metadata(piece)
             case Heading():
+                if piece.underline is not None and self._draft is not None:
+                    self._underlined(piece, piece.underline)
+                    self._draft.extend(piece.span._replace(end=piece.underline.start))
                 self.end_note("the heading", piece.span)
                 self._path = [h for h in self._path if h.level < piece.level] + [piece]
             case Break():
                 self.end_note("the thematic break", piece.span)
+
+    def _underlined(self, heading: Heading, line: Span) -> None:
+        if any(map(labels.read_label, heading.written.split("\n"))):
+            return  # said of the label
+        rule = line.text.startswith("-")
+        self._say(
+            rules.UNDERLINED_TEXT,
+            "this line makes a heading of the text above it, which would be lost to the note",
+            line,
+            ("leave a blank line above it; " if rule else "remove it; ")
+            + f"for a heading, close the note and write {'#' * heading.level} before the text",
+        )
 
     def _label(self, label: Label) -> None:
         name = label.name
@@ -152,7 +167,9 @@ class _Parser:
                 rules.LABEL_WITHOUT_NOTE,
                 f"`{name}:` has no note to belong to{ended}",
                 label.span,
-                "open a note with `Q:` or `C:` first",
+                "put the metadata comment behind it, at the end of the note"
+                if self._ended_by == "a metadata comment"
+                else "open a note with `Q:` or `C:` first",
             )
             return
         if name == labels.ANSWER and draft.opening == labels.CLOZE:
@@ -273,7 +290,7 @@ class _Parser:
                 rules.QUESTION_WITHOUT_ANSWER,
                 "the question has no answer",
                 draft.labels[labels.QUESTION],
-                "add a line `A: …` below it",
+                f"add a line `A: …` {'above its comment' if draft.metadata else 'below it'}",
             )
         entries = {entry.key: entry for entry in draft.entries}
         common = self._common(draft)

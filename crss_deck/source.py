@@ -5,6 +5,9 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import NamedTuple
 
+INVISIBLE = r"\u200b\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff"
+"""Characters that nobody sees, as they stand between the brackets of an expression."""
+
 
 class Location(NamedTuple):
     """A place as people count it: line and column, both from 1, columns in characters."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 
@@ -9,7 +10,7 @@ from crss_deck import diagnostics as rules
 from crss_deck.diagnostics import RULES, Diagnostic, Severity
 from crss_deck.manifest import Manifest
 from crss_deck.model import Common, Note
-from crss_deck.source import Source
+from crss_deck.source import Source, Span
 
 
 def suppress(
@@ -56,12 +57,13 @@ def suppress(
     return kept
 
 
-def without_echoes(found: Iterable[Diagnostic]) -> list[Diagnostic]:
-    """Leave out warnings that an error nearby explains, and whose advice would hide it.
+def without_echoes(found: Iterable[Diagnostic], notes: Iterable[Note]) -> list[Diagnostic]:
+    """Leave out what an error nearby explains, and whose advice would hide it.
 
     A note with an error gets no id yet: mending it may change where the note ends, or bring the id
     to light. Nor does any in a file with metadata out of place. A file that a broken reference
-    seems to mean is not called unused.
+    seems to mean is not called unused. Where a label opens nothing, or is swallowed, the fields and
+    the comment that miss it are not to blame.
     """
     found = list(found)
     astray = {d.source.path for d in found if d.rule is rules.MISPLACED_METADATA}
@@ -77,8 +79,11 @@ def without_echoes(found: Iterable[Diagnostic]) -> list[Diagnostic]:
             references += diagnostic.span.text.lower() + "\n"
     for starts in errors.values():
         starts.sort()
+    misses = _Misses(found, notes)
     kept = []
     for diagnostic in found:
+        if diagnostic.rule in _MISSING_LABEL and misses.explain(diagnostic):
+            continue
         if diagnostic.rule is rules.MISSING_ID and diagnostic.span and diagnostic.fix:
             starts = errors.get(diagnostic.source.path, [])
             first = bisect_left(starts, diagnostic.span.start)
@@ -91,6 +96,49 @@ def without_echoes(found: Iterable[Diagnostic]) -> list[Diagnostic]:
                 continue
         kept.append(diagnostic)
     return kept
+
+
+_NO_LABEL = (
+    rules.MISPLACED_LABEL,
+    rules.MISSPELT_LABEL,
+    rules.UNCLOSED_FENCE,
+    rules.UNCLOSED_COMMENT,
+    rules.UNCLOSED_MATH,
+    rules.UNDERLINED_TEXT,
+)
+"""Faults by which a label opens nothing."""
+_MISSING_LABEL = (rules.QUESTION_WITHOUT_ANSWER, rules.LABEL_WITHOUT_NOTE, rules.MISPLACED_METADATA)
+"""What is then found of the text that the label should have opened."""
+
+
+class _Misses:
+    """Labels that open nothing, by place, and where notes begin and end."""
+
+    def __init__(self, found: Iterable[Diagnostic], notes: Iterable[Note]) -> None:
+        self._lost: dict[int, list[int]] = {}
+        self._notes: dict[int, list[Span]] = {}
+        for diagnostic in found:
+            if diagnostic.rule in _NO_LABEL and diagnostic.span is not None:
+                self._lost.setdefault(id(diagnostic.source), []).append(diagnostic.span.start)
+        for note in notes if self._lost else ():
+            span = note.common.span
+            self._notes.setdefault(id(span.source), []).append(span)
+        for places in self._lost.values():
+            places.sort()
+
+    def explain(self, diagnostic: Diagnostic) -> bool:
+        """Whether such a label stands in the note of a finding, or before one outside all notes."""
+        lost = self._lost.get(id(diagnostic.source))
+        if lost is None or diagnostic.span is None:
+            return False
+        here = diagnostic.span.start
+        notes = self._notes.get(id(diagnostic.source), [])
+        following = bisect_right(notes, here, key=lambda span: span.start)
+        first, behind = notes[following - 1].end if following else 0, here
+        if diagnostic.rule is rules.QUESTION_WITHOUT_ANSWER:
+            first = here
+            behind = notes[following].start if following < len(notes) else sys.maxsize
+        return bisect_left(lost, first) < bisect_left(lost, behind)
 
 
 def sound_notes(notes: Iterable[Note], found: Iterable[Diagnostic]) -> list[Note]:

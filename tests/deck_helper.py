@@ -37,6 +37,7 @@ STAND_INS = {
     "␀": "\0",
     "␟": "\x1f",
     "‹BOM›": "\ufeff",
+    "‹ZWSP›": "\u200b",
     "‹RLO›": "\u202e",
     "‹NBSP›": "\u00a0",
     "‹ACUTE›": "\u0301",

@@ -213,3 +213,10 @@ def test_results_cannot_be_changed() -> None:
     for value in values:
         with pytest.raises(AttributeError):
             setattr(value, value._fields[0], None)
+
+
+def test_two_parsers_are_refused() -> None:
+    """A second process knows no parser of the caller's."""
+    folder = crss_deck.SourceFolder.of({"deck.toml": ""})
+    with pytest.raises(ValueError, match="no other parser"):
+        crss_deck.compile_deck(folder, parse=lambda *_: None, parallel=True)  # type: ignore[arg-type]

@@ -271,6 +271,7 @@ def test_a_wrong_deck_toml(command: str, manifest: str, rule: str, tmp_path: Pat
     ("arguments", "said"),
     [
         (["biuld"], "Did you mean 'build'?"),
+        (["explain", "upddate-did-not-arrive"], "Did you mean 'update-did-not-arrive'?"),
         (["chekc", "source"], "Did you mean 'check'?"),
         (["build", "--otput", "x"], "--output"),
         (["check", "--srtict"], "--strict"),

@@ -7,17 +7,19 @@ process in test_output.py.
 from __future__ import annotations
 
 import hashlib
+import os
 import signal
 import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from command_helper import CLOCK, crss_deck_command, environment, run
 from deck_helper import DECK_TOML, MEDIA
 
-from crss_deck import build_deck, compile_deck, fix, read_apkg
+from crss_deck import build_deck, compile_deck, fix, read_apkg, read_deck
 from crss_deck.fix import ChangedMeanwhileError, fix_deck
 from crss_deck.output import PREFIX
 
@@ -280,6 +282,43 @@ def test_a_file_edited_while_it_is_fixed(folder: Path, monkeypatch: pytest.Monke
 
 
 # ------------------------------------------------------------------ a bare world
+
+
+def test_a_file_edited_while_its_fix_is_tried(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same between trying the changes in memory and writing them; no file is written."""
+    (folder / "source" / "a.md").write_text("Q: c\n\nA: d\n", encoding="utf-8")
+    write(folder, "Q: a\n\nA: b\n")
+    calls = 0
+
+    def then_edit(*arguments: Any, **options: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            write(folder, "Q: a\n\nA: another\n")
+        return compile_deck(*arguments, **options)
+
+    monkeypatch.setattr(fix, "compile_deck", then_edit)
+    with pytest.raises(ChangedMeanwhileError, match=r"notes\.md: the file changed while"):
+        fix_deck(folder / "source", clock=CLOCK)
+    assert (folder / "source" / "notes.md").read_text(encoding="utf-8").endswith("another\n")
+    assert (folder / "source" / "a.md").read_text(encoding="utf-8") == "Q: c\n\nA: d\n"
+
+
+def test_a_folder_that_cannot_be_listed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its notes are not given up: nothing is read at all."""
+    (folder / "source" / "locked").mkdir()
+    real = os.scandir
+
+    def refuse(path: Any) -> Any:
+        if str(path).endswith("locked"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(PermissionError, match="locked"):
+        read_deck(folder / "source")
 
 
 def test_no_environment_at_all(folder: Path) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from command_helper import environment
 from deck_helper import DECK_TOML, HELLO_MP3, PEER_PNG, small_deck
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -174,3 +177,34 @@ def test_findings_come_in_order(forks: Forks) -> None:
         assert [note.common.key for note in notes] == ["a", "", "", ""][: len(notes)]
         orders.append([each.rule.name for each in found])
     assert orders[0] == orders[1] != []
+
+
+_KILLED = """
+import os, signal, sys
+from crss_deck import parallel
+from crss_deck.source import Source
+parallel.LEAST = 1
+os.sched_getaffinity = lambda pid: {0, 1}
+real = parallel._fork
+def fork():
+    child = real()
+    if child:
+        print(child, flush=True)
+    return child
+parallel._fork = fork
+notes = "Q: a?\\n\\nA: b\\n\\n" * 4000
+with parallel.parsing([Source(f"{n}.md", notes) for n in range(2)]):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_the_second_process_ends_when_the_first_is_killed() -> None:
+    """It has more to tell than a pipe holds, and nobody reads."""
+    done = subprocess.run(
+        [sys.executable, "-c", _KILLED], env=environment(), capture_output=True, check=False
+    )
+    status = Path("/proc", done.stdout.decode().strip(), "stat")
+    until = time.monotonic() + 30
+    while status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z":
+        assert time.monotonic() < until
+        time.sleep(0.05)

@@ -98,7 +98,7 @@ TOML = (
     "tag_root = ", "language = ", "'", '"', '"""', "12", "1979-05-27", "inf", "true", "{ a = 1 }",
     "description = ", '"notes.md"', '"../x.md"', "license = ", "homepage = ", "#", "\x00", "é",
     "\\", "=", ".", "nmae = ", "[check]\n", "ignore = ", "select = ", '["missing-id"]',
-    '["no-rule"]', "source = ", '"https://e.org"',
+    '["no-rule"]', "source = ", '"https://e.org"', "9" * 5000, "0x" + "f" * 9000,
 )
 YAML = (
     "tags: ", "source: ", "deck: ", "tgas: ", "[", "]", "a", ", ", "a::b", "\n", "\n", "- ", ": ",

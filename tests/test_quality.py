@@ -18,6 +18,7 @@ from notes_maker import files, wild_files
 
 from crss_deck import compile_deck, read_deck
 from crss_deck.diagnostics import RULES, Severity
+from crss_deck.manifest import Limit
 
 SOURCE = Path(__file__).parent / "quality" / "source"
 JUDGING = {name for name, rule in RULES.items() if rule.judgment} - {"avoided-word"}
@@ -187,3 +188,9 @@ def test_no_note_takes_long(notes: str, rule: str) -> None:
     """Each is judged in a moment; with a step that compared all with all, it would take minutes."""
     folder = small_deck({"deck.toml": JUDGED_TOML, "notes.md": notes})
     assert rule in [each.rule.name for each in compile_deck(folder, clock=10**9).diagnostics]
+
+
+def test_the_wider_of_two_limits() -> None:
+    """No error at all is wider than any."""
+    assert Limit(4).wider(Limit(4, 6)) == Limit(4, 6).wider(Limit(4)) == Limit(4)
+    assert Limit(2, 9).wider(Limit(4, 6)) == Limit(4, 9)

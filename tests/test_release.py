@@ -545,6 +545,39 @@ def test_many_changes_are_wondered_at() -> None:
     assert author.plan().notices == ("3 of 11 notes changed, 3 of them in notes.md",)
 
 
+def test_the_changes_of_a_file_are_counted_once() -> None:
+    """Whatever heading they stand below."""
+    notes = "".join(f"# {n}\n\n" + basic(f"n{n}") + basic(f"kept{n}") for n in range(4))
+    author = Author(notes)
+    author.release()
+    for number in range(3):
+        author.edit(f"Is n{number} a", f"Was n{number} a")
+    assert author.plan().notices == ("3 of 8 notes changed, 3 of them in notes.md",)
+
+
+def test_a_comment_that_decides_what_markup_is() -> None:
+    """`**a:**b` is no emphasis, and with a comment between it is: learners must get the change."""
+    author = Author(basic("note", answer="**Note:**text <!-- a remark --> and more"))
+    author.release()
+    author.edit("a remark", "another")
+    assert author.statuses() == {"note": Status.SAME}
+    author.edit("**Note:**text", "**Note:**<!-- -->text")
+    assert author.statuses() == {"note": Status.CHANGED}
+    author.release()
+    author.edit("**Note:**<!-- -->text", "**Note:**text")
+    assert author.statuses() == {"note": Status.CHANGED}
+
+
+def test_a_source_whose_title_holds_the_version() -> None:
+    """A draft's version stands behind `Version`, not in the title."""
+    author = Author(basic("a"), {})
+    line = "check.quality = false\n"
+    author.edit(line, f'{line}[source]\ntitle = "Tea, Version 1.0.0"\n', MANIFEST)
+    package = author.package()
+    about = package.decks[0].description
+    assert re.fullmatch(r"Version 1\.0\.0\+draft\.\w{8} · from “Tea, Version 1\.0\.0”", about)
+
+
 @pytest.mark.parametrize(
     ("before", "after", "cause"),
     [
