@@ -361,6 +361,7 @@ def release(
     except ReleaseError as error:
         _complain(str(error))
         return FAULTY
+    _show(plan.warnings, talk, "full", sys.stderr)
     folder = source.rstrip("/")
     # Where only a lost lock came back, there is nothing else to commit.
     written = RELEASE_FILES if len(plan.files) > 1 else tuple(name for name, _ in plan.files)

@@ -111,6 +111,8 @@ class Plan(NamedTuple):
     """Names and texts of the files that are written anew."""
     notices: tuple[str, ...]
     tag: str
+    warnings: tuple[Diagnostic, ...] = ()
+    """What is wrong with the deck, though no error."""
 
 
 def plan_release(
@@ -127,8 +129,8 @@ def plan_release(
 
     `clock` dates it, in seconds since 1970. `rerender` pushes held notes: all of them if it is
     empty, else those of the named keys. `lock` takes the place of a lost deck.lock.
-    Raises DeckError if the deck has errors or notes without id, and ReleaseError if the release is
-    refused.
+    Raises DeckError if the deck has errors, notes without id or released ones that have lost
+    theirs, and ReleaseError if the release is refused.
     """
     if lock is not None:
         texts = {**folder.texts, LOCK: Source(folder.shown + LOCK, lock_text(lock))}
@@ -176,6 +178,7 @@ def plan_release(
         files,
         tuple(_notices(history, push)),
         f"{manifest.id}-{target}",
+        compilation.diagnostics,
     )
 
 
@@ -234,8 +237,12 @@ def recovered_lock(path: str | os.PathLike[str]) -> Lock:
 # ------------------------------------------------------------------ what changed
 
 
+_UNRELEASABLE = (rules.MISSING_ID, rules.FORGOTTEN_WAS)
+"""What is a warning while a deck is written, and would cost learners once it is released."""
+
+
 def _refuse_drafts(compilation: Compilation) -> None:
-    drafts = [d for d in compilation.diagnostics if d.rule is rules.MISSING_ID]
+    drafts = [d for d in compilation.diagnostics if d.rule in _UNRELEASABLE]
     if drafts:
         as_errors = [d._replace(rule=d.rule._replace(severity=Severity.ERROR)) for d in drafts]
         raise DeckError(tuple(as_errors))

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from release_helper import DAY, FIRST, Author, basic, cloze, key_of, union
 
-from crss_deck import compile_deck
+from crss_deck import DeckError, compile_deck
 from crss_deck.diagnostics import Diagnostic
 from crss_deck.folder import LOCK
 from crss_deck.history import Status
@@ -599,7 +599,7 @@ def test_a_former_name_is_not_free(name: str) -> None:
 def test_a_former_name_stays_taken_when_its_note_is_retired() -> None:
     """The note is gone from the source, but not from its learners."""
     author = renamed()
-    author.edit("id: third; was: first", "id: new")
+    author.edit("id: third; was: first", "id: new; allow: forgotten-was (it is given up)")
     assert errors(author) == []
     author.release()
     author.edit("id: new", "id: second")
@@ -612,7 +612,14 @@ def test_a_changed_id_is_noticed() -> None:
     author.release()
     author.edit("id: chain", "id: links")
     assert author.faults() == ["forgotten-was"]
-    author.edit("id: links", "id: links; was: chain")
+    with pytest.raises(DeckError) as refused:
+        author.release()
+    assert [(d.rule.name, d.rule.severity) for d in refused.value.diagnostics] == [
+        ("forgotten-was", "error")
+    ]
+    author.edit("id: links", "id: links; allow: forgotten-was (a second one is meant)")
+    assert {change.kind.value for change in author.plan().changes} == {"added", "retired"}
+    author.edit("; allow: forgotten-was (a second one is meant)", "; was: chain")
     assert author.faults() == []
 
 

@@ -1514,6 +1514,17 @@ def test_the_command_releases(disk: Path) -> None:
     assert done.stdout == f"{Path('build', 'released-1.0.1.apkg')}\n"
 
 
+def test_the_command_warns(disk: Path) -> None:
+    """What `check` would warn of is said here too, and commands hold in a folder with blanks."""
+    change(disk, "of all", "of some [sound:a.mp3]")
+    disk = disk.rename(disk.parent / "my deck")
+    done = run("release", "my deck", cwd=disk.parent)
+    assert done.returncode == 0, done.stderr
+    assert "warning[anki-syntax]" in done.stderr
+    assert "git add 'my deck/deck.toml' 'my deck/CHANGELOG.md' 'my deck/deck.lock'" in done.stderr
+    assert "crss-deck build 'my deck' --locked" in done.stderr
+
+
 def test_the_command_dates_by_the_clock(disk: Path) -> None:
     """Without `--date` a release is dated now, whatever SOURCE_DATE_EPOCH says."""
     change(disk, "of all", "of some")
