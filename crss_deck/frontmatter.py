@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
 
 from crss_deck import diagnostics as rules
 from crss_deck.diagnostics import Diagnostic, Edit, Related, Report, Rule
 from crss_deck.manifest import deck_name_problem
 from crss_deck.source import Source, Span
 from crss_deck.spelling import nearest, suggestion
+
+if TYPE_CHECKING:
+    from yaml.events import Event, ScalarEvent
 
 KEYS = ("tags", "source", "deck")
 MAX_LENGTH = 20_000
@@ -102,7 +106,11 @@ class _Reader:
             self._syntax(
                 f"this is not plain YAML: {problem}",
                 self._whole.source.span(at, at + 1),
-                'put text with : or # or quotes between quotes: source: "Title: part"',
+                "indent with blanks, not with a tab"
+                if "`\\t`" in problem
+                else "close the list with ]: tags: [a, b]"
+                if "expected `,` or `]`" in problem
+                else 'put text with : or # or quotes between quotes: source: "Title: part"',
             )
         except (yaml.YAMLError, RecursionError):
             self._syntax("this is not plain YAML", self._whole, 'write lines like source: "Title"')
@@ -111,12 +119,13 @@ class _Reader:
     def _syntax(self, message: str, span: Span, help: str) -> None:
         self._say(rules.FRONT_MATTER_SYNTAX, message, span, help)
 
-    def _span(self, event: object) -> Span:
-        start = self._whole.start + event.start_mark.index  # type: ignore[attr-defined]
-        end = self._whole.start + event.end_mark.index  # type: ignore[attr-defined]
+    def _span(self, event: Event) -> Span:
+        assert event.start_mark is not None and event.end_mark is not None
+        start = self._whole.start + event.start_mark.index
+        end = self._whole.start + event.end_mark.index
         return self._whole.source.span(start, max(start + 1, end))
 
-    def _plain(self, event: object) -> None:
+    def _plain(self, event: Event) -> None:
         """Anchors, aliases and tags make YAML a program; a notes file needs none."""
         tag = getattr(event, "tag", None)
         anchor = getattr(event, "anchor", None)
@@ -128,10 +137,9 @@ class _Reader:
             )
             raise _RefusedError
 
-    def _mapping(self, events: object) -> FrontMatter:
+    def _mapping(self, stream: Iterator[Event]) -> FrontMatter:
         from yaml import events as kinds
 
-        stream = iter(events)  # type: ignore[call-overload]
         values: dict[str, list[Word] | Word] = {}
         event = next(stream)
         while isinstance(event, kinds.StreamStartEvent | kinds.DocumentStartEvent):
@@ -140,10 +148,11 @@ class _Reader:
             return FrontMatter()
         self._plain(event)
         if not isinstance(event, kinds.MappingStartEvent):
+            close = isinstance(event, kinds.ScalarEvent) and re.match(r"\w+:\S", event.value)
             self._syntax(
                 "front matter is a list of keys with values",
                 self._span(event),
-                'write lines like source: "Title"',
+                "leave a blank behind the colon" if close else 'write lines like source: "Title"',
             )
             return FrontMatter()
         for event in stream:
@@ -188,39 +197,23 @@ class _Reader:
             self._subdeck(values.get("deck")),
         )
 
-    def _value(self, event: object, stream: object, key: Word) -> list[Word] | Word:
+    def _value(self, event: Event, stream: Iterator[Event], key: Word) -> list[Word] | Word:
         from yaml import events as kinds
 
         self._plain(event)
         if isinstance(event, kinds.AliasEvent):
             raise _RefusedError
         if isinstance(event, kinds.ScalarEvent):
-            word = Word(event.value, self._span(event))
-            self._characters(word)
-            # YAML ends a plain value at ` #`, so `Deck #1` would become `Deck` in silence.
-            text, end = word.span.source.text, word.span.end
-            rest = text[end : text.find("\n", end)]
-            comment = rest.lstrip()
-            if event.style is None and comment.startswith("#"):
-                start = end + len(rest) - len(comment)
-                self._say(
-                    rules.FRONT_MATTER_COMMENT,
-                    "`#` begins a comment here, so the rest of the line is left out",
-                    word.span.source.span(start, start + len(comment.rstrip())),
-                    f'for text put it between quotes: {key.text}: "{word.text}{rest.rstrip()}";'
-                    " move a comment to a line of its own",
-                )
-            return word
+            return self._scalar(event, f"{key.text}: ")
         words: list[Word] = []
         if isinstance(event, kinds.SequenceStartEvent):
-            for item in stream:  # type: ignore[attr-defined]
+            for item in stream:
                 if isinstance(item, kinds.SequenceEndEvent):
                     return words
                 self._plain(item)
                 if not isinstance(item, kinds.ScalarEvent):
                     break
-                words.append(Word(item.value, self._span(item)))
-                self._characters(words[-1])
+                words.append(self._scalar(item, "- "))
         self._say(
             rules.FRONT_MATTER_VALUE,
             f"`{key.text}` holds text or a list of texts, nothing deeper",
@@ -228,6 +221,24 @@ class _Reader:
             "write tags: [a, b]",
         )
         raise _RefusedError
+
+    def _scalar(self, event: ScalarEvent, before: str) -> Word:
+        word = Word(event.value, self._span(event))
+        self._characters(word)
+        # YAML ends a plain value at ` #`, so `Deck #1` would become `Deck` in silence.
+        text, end = word.span.source.text, word.span.end
+        rest = text[end : text.find("\n", end)]
+        comment = rest.lstrip()
+        if event.style is None and comment.startswith("#"):
+            start = end + len(rest) - len(comment)
+            self._say(
+                rules.FRONT_MATTER_COMMENT,
+                "`#` begins a comment here, so the rest of the line is left out",
+                word.span.source.span(start, start + len(comment.rstrip())),
+                f'for text put it between quotes: {before}"{word.text}{rest.rstrip()}";'
+                " move a comment to a line of its own",
+            )
+        return word
 
     def _characters(self, word: Word) -> None:
         """A YAML escape can smuggle in what no file may hold."""

@@ -305,10 +305,12 @@ class _Parser:
         if entry.value:
             return entry.value
         line = _plain_line(back)
-        if not line:
+        if not line or "  " in line:
             self._say(
                 rules.TYPE_IN_ANSWER,
-                "the answer is not one plain line that could be typed",
+                "the answer has blanks in a row, of which a card shows one"
+                if line
+                else "the answer is not one plain line that could be typed",
                 entry.span,
                 "name the text to type: `type-in: the text`",
             )
