@@ -49,6 +49,16 @@ class _Talk(NamedTuple):
         return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
+def _width(stream: Any) -> int | None:
+    """How many columns a stream has; None if it is no terminal, or one that does not know."""
+    if stream is None or not stream.isatty():
+        return None
+    with suppress(OSError, ValueError):
+        columns = os.get_terminal_size(stream.fileno()).columns
+        return max(columns, 40) if columns else None
+    return None
+
+
 class _Group(click.Group):
     """A group that suggests the command that was meant."""
 
@@ -578,22 +588,25 @@ def explain(rule: str | None) -> int:
     from crss_deck.diagnostics import RULES
     from crss_deck.explain import explain_hazard, explain_text, hazard_list
     from crss_deck.hazards import HAZARDS, REFUSED, RELEASE_HAZARDS
+    from crss_deck.report import wrapped
 
     hazards = {*RELEASE_HAZARDS, *REFUSED, *HAZARDS}
 
+    width = _width(sys.stdout)
     if rule is None:
-        width = max(map(len, RULES))
+        longest = max(map(len, RULES))
         for each in RULES.values():
-            click.echo(f"{each.name:{width}}  {each.severity:7}  {each.summary}")
-        click.echo(f"\n{hazard_list()}")
+            head = f"{each.name:{longest}}  {each.severity:7}  "
+            click.echo(wrapped(head + each.summary, width, " " * len(head)))
+        click.echo(f"\n{hazard_list(width)}")
         return DONE
     if rule in hazards:
-        click.echo(explain_hazard(rule))
+        click.echo(explain_hazard(rule, width))
         return DONE
     if rule not in RULES:
         near = _meant(rule, (*RULES, *sorted(hazards)))
         raise click.UsageError(f"There is no rule {rule!r}.{near}")
-    click.echo(explain_text(rule))
+    click.echo(explain_text(rule, width))
     return DONE
 
 
@@ -637,7 +650,7 @@ def _show(
     if output_format == "json":
         click.echo(as_json(shown), file=stream)
     elif output_format == "full":
-        for text in full_report(shown, color=color):
+        for text in full_report(shown, color=color, width=_width(stream)):
             click.echo(text + "\n", file=stream, color=color)
     else:
         line = concise if output_format == "concise" else github

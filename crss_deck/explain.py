@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from crss_deck.diagnostics import RULES, Rule, Severity
 from crss_deck.hazards import HAZARDS, REFUSED, RELEASE_HAZARDS, REMARKS
+from crss_deck.report import wrapped
 
 
 class Example(NamedTuple):
@@ -70,15 +71,22 @@ def explanations() -> list[Explanation]:
     return [explanation(name) for name in RULES]
 
 
-def explain_text(name: str) -> str:
-    """A rule explained, as text for a terminal. Raises KeyError for an unknown name."""
+PROSE = 80
+"""How many columns an explanation takes at most: longer lines are hard to read."""
+
+
+def explain_text(name: str, width: int | None = None) -> str:
+    """A rule explained, as text for a terminal of that width, or of any.
+
+    Raises KeyError for an unknown name.
+    """
     found = explanation(name)
     rule = found.rule
     return "\n".join(
         (
-            f"{rule.name} ({rule.severity}): {rule.summary}",
+            wrapped(f"{rule.name} ({rule.severity}): {rule.summary}", width),
             "",
-            _wrapped(found.why),
+            _prose(found.why, width),
             "",
             f"Bad{_how_to_read(found.bad)}:",
             "",
@@ -88,13 +96,13 @@ def explain_text(name: str) -> str:
             "",
             _indented(found.good.text),
             "",
-            _wrapped(how_to_allow(rule)),
+            _prose(how_to_allow(rule), width),
         )
     )
 
 
-def explain_hazard(name: str) -> str:
-    """A hazard explained: its harm, and who finds it. Raises KeyError for an unknown name."""
+def explain_hazard(name: str, width: int | None = None) -> str:
+    """A hazard explained, as a rule is: its harm, and who finds it."""
     if name in REFUSED:
         parts = [f"{name} (refused)", REFUSED[name], "`crss-deck release` refuses it always."]
     elif name in RELEASE_HAZARDS:
@@ -106,11 +114,14 @@ def explain_hazard(name: str) -> str:
         parts.append("`crss-deck verify` tells it as a remark: a good release may bring it along.")
     elif name in HAZARDS:
         parts.append(f"`crss-deck verify` tells it as a problem, unless --allow {name} is given.")
-    return "\n\n".join(map(_wrapped, parts))
+    return "\n\n".join(_prose(part, width) for part in parts)
 
 
-def hazard_list() -> str:
-    """The names of all hazards, each with what it does, grouped by who finds them."""
+def hazard_list(width: int | None = None) -> str:
+    """The names of all hazards, each with what it does, grouped by who finds them.
+
+    `width` is that of a terminal, in columns, for which it is wrapped.
+    """
     groups = (
         ("What a release can cost learners, refused unless it is allowed:", RELEASE_HAZARDS),
         ("What no release can bring to learners:", REFUSED),
@@ -119,8 +130,12 @@ def hazard_list() -> str:
             {name: hazard.harm for name, hazard in HAZARDS.items()},
         ),
     )
+    indent = " " * (_WIDTH + 2)
     return "\n\n".join(
-        "\n".join([title, "", *(f"{name:{_WIDTH}}  {harm}" for name, harm in harms.items())])
+        "\n".join(
+            [wrapped(title, width), ""]
+            + [wrapped(f"{name:{_WIDTH}}  {harm}", width, indent) for name, harm in harms.items()]
+        )
         for title, harms in groups
     )
 
@@ -192,10 +207,8 @@ def _how_to_read(example: Example) -> str:
     return f" ({'; '.join(notes)})" if notes else ""
 
 
-def _wrapped(text: str) -> str:
-    from textwrap import fill
-
-    return fill(text, 80, break_long_words=False, break_on_hyphens=False)
+def _prose(text: str, width: int | None) -> str:
+    return wrapped(text, min(width or PROSE, PROSE))
 
 
 def _indented(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -14,7 +15,9 @@ from crss_deck.source import Source, Span
 
 TAB_WIDTH = 4
 MAX_LINE_WIDTH = 160
-"""A longer line is shown only around the place."""
+"""A longer line is shown only around the place, and around it only what a terminal has room for."""
+INDENT = " " * len("help: ")
+"""What stands before a line that goes on with a message, a note or a help."""
 
 _BOLD, _BLUE, _CYAN, _RESET = "\x1b[1m", "\x1b[34m", "\x1b[36m", "\x1b[0m"
 _SEVERITY_COLOR = {
@@ -53,21 +56,48 @@ def concise(diagnostic: Diagnostic) -> str:
     return f"{place(diagnostic)}: {rule.severity}[{rule.name}] {message}"
 
 
-def full(diagnostic: Diagnostic, *, color: bool = False) -> str:
-    """Headline, place, the line with the place marked, related places, help."""
+def full(diagnostic: Diagnostic, *, color: bool = False, width: int | None = None) -> str:
+    """Headline, place, the line with the place marked, related places, help.
+
+    `width` is that of a terminal, in columns: what is longer is wrapped or shown in part.
+    """
+
+    def behind(head: str, text: str) -> str:
+        return wrapped(f"{head}: {printable(text)}", width, INDENT).removeprefix(head)
+
     rule = diagnostic.rule
     paint = _Paint(color)
-    head = paint(_SEVERITY_COLOR[rule.severity], f"{rule.severity}[{rule.name}]")
-    message = printable(diagnostic.message.replace("\n", " "))
-    lines = [f"{head}{paint(_BOLD, f': {message}')}"]
+    head = f"{rule.severity}[{rule.name}]"
+    message = behind(head, diagnostic.message.replace("\n", " "))
+    lines = [f"{paint(_SEVERITY_COLOR[rule.severity], head)}{paint(_BOLD, message)}"]
     spans = [diagnostic.span, *(related.span for related in diagnostic.related)]
-    width = max((len(str(span.location.line)) for span in spans if span), default=1)
-    lines += _frame(diagnostic.source, diagnostic.span, width, "^", paint)
+    digits = max((len(str(span.location.line)) for span in spans if span), default=1)
+    room = sys.maxsize if width is None else width - digits - len(" | ")
+    lines += _frame(diagnostic.source, diagnostic.span, digits, room, "^", paint)
     for related in diagnostic.related:
-        lines.append(f"{paint(_BOLD, 'note')}: {printable(related.message)}")
-        lines += _frame(related.span.source, related.span, width, "-", paint)
+        lines.append(f"{paint(_BOLD, 'note')}{behind('note', related.message)}")
+        lines += _frame(related.span.source, related.span, digits, room, "-", paint)
     if diagnostic.help:
-        lines.append(f"{paint(_CYAN, 'help')}: {printable(diagnostic.help)}")
+        lines.append(f"{paint(_CYAN, 'help')}{behind('help', diagnostic.help)}")
+    return "\n".join(lines)
+
+
+def wrapped(text: str, width: int | None, indent: str = "") -> str:
+    """A text in lines of at most so many columns, if its words allow it; all but one indented.
+
+    Without a width it stays as it is. The indent takes at most half of the width.
+    """
+    if width is None or columns(text) <= width:
+        return text
+    indent = indent[: width // 2]
+    first, *words = text.split(" ")
+    lines = [first]
+    for word in words:
+        longer = f"{lines[-1]} {word}"
+        if columns(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(indent + word)
     return "\n".join(lines)
 
 
@@ -75,8 +105,10 @@ MANY = 50
 SHOWN_OF_MANY = 3
 
 
-def full_report(diagnostics: Iterable[Diagnostic], *, color: bool = False) -> Iterator[str]:
-    """Every finding in full; of a rule that fires fifty times in a file, the first few."""
+def full_report(
+    diagnostics: Iterable[Diagnostic], *, color: bool = False, width: int | None = None
+) -> Iterator[str]:
+    """Every finding as `full` has it; of a rule that fires fifty times in a file, the first few."""
     diagnostics = list(diagnostics)
     counts = Counter((d.source.path, d.rule.name) for d in diagnostics)
     seen: Counter[tuple[str, str]] = Counter()
@@ -84,7 +116,7 @@ def full_report(diagnostics: Iterable[Diagnostic], *, color: bool = False) -> It
         group = diagnostic.source.path, diagnostic.rule.name
         seen[group] += 1
         if counts[group] < MANY or seen[group] <= SHOWN_OF_MANY:
-            yield full(diagnostic, color=color)
+            yield full(diagnostic, color=color, width=width)
         if counts[group] >= MANY and seen[group] == SHOWN_OF_MANY:
             rule = diagnostic.rule
             head = _Paint(color)(_SEVERITY_COLOR[rule.severity], f"{rule.severity}[{rule.name}]")
@@ -185,8 +217,10 @@ class _Paint:
         return f"{style}{text}{_RESET}" if self._color else text
 
 
-def _frame(source: Source, span: Span | None, width: int, mark: str, paint: _Paint) -> list[str]:
-    margin = " " * width
+def _frame(
+    source: Source, span: Span | None, digits: int, room: int, mark: str, paint: _Paint
+) -> list[str]:
+    margin = " " * digits
     arrow = f"{margin}{paint(_BLUE, '-->')} {printable(source.path)}"
     if span is None:
         return [arrow]
@@ -194,27 +228,34 @@ def _frame(source: Source, span: Span | None, width: int, mark: str, paint: _Pai
     line = source.line(location.line)
     first = location.column - 1
     behind = min(len(line), first + max(1, span.end - span.start))
-    text, indent, length = _marked(line, first, max(behind, first))
+    text, indent, length = _marked(line, first, max(behind, first), room)
     bar = paint(_BLUE, "|")
     return [
         f"{arrow}:{location.line}:{location.column}",
         f"{margin} {bar}",
-        f"{paint(_BLUE, str(location.line).rjust(width))} {bar} {text}".rstrip(),
-        f"{margin} {bar} {' ' * indent}{paint(_BOLD, mark * max(1, length))}",
+        f"{paint(_BLUE, str(location.line).rjust(digits))} {bar} {text}".rstrip(),
+        f"{margin} {bar} {' ' * indent}{paint(_BOLD, mark * length)}",
     ]
 
 
-def _marked(line: str, first: int, behind: int) -> tuple[str, int, int]:
-    """The line as shown, the columns before the mark, and the columns under it."""
+def _marked(line: str, first: int, behind: int, room: int) -> tuple[str, int, int]:
+    """The line as shown in so many columns, the columns before the mark, and those under it."""
     left, right = 0, len(line)
     if len(line) > MAX_LINE_WIDTH:
         left = max(0, first - MAX_LINE_WIDTH // 3)
         right = min(len(line), left + MAX_LINE_WIDTH)
-        behind = min(behind, right)
-    before = ("…" if left else "") + _shown(line[left:first])
-    inside = _shown(line[first:behind])
-    after = _shown(line[behind:right]) + ("…" if right < len(line) else "")
-    return before + inside + after, columns(before), columns(inside)
+    middle = min(behind, first + room // 2)  # where a mark is cut that leaves no room for others
+    while True:
+        before = ("…" if left else "") + _shown(line[left:first])
+        inside = _shown(line[first : min(behind, right)])
+        after = _shown(line[behind:right]) + ("…" if right < len(line) else "")
+        length = max(1, columns(inside))
+        if columns(before) + length + columns(after) <= room or right - left <= 1:
+            return before + inside + after, columns(before), length
+        if left == first or right - middle > first - left:
+            right -= 1
+        else:
+            left += 1
 
 
 def _shown(text: str) -> str:

@@ -416,12 +416,21 @@ COLOR = "\x1b["
 
 
 def in_terminal(
-    *arguments: str, cwd: Path, env: Mapping[str, str], command: list[str] | None = None
+    *arguments: str,
+    cwd: Path,
+    env: Mapping[str, str],
+    command: list[str] | None = None,
+    width: int = 0,
 ) -> str:
-    """What the command, or another one, prints when its output is a terminal."""
+    """What the command, or another one, prints when its output is a terminal.
+
+    Without a width the terminal does not say how wide it is.
+    """
     import pty
+    import termios
 
     controller, terminal = pty.openpty()
+    termios.tcsetwinsize(terminal, (24, width))
     with subprocess.Popen(
         [*command, *arguments] if command else crss_deck_command(*arguments),
         cwd=cwd,
@@ -488,6 +497,36 @@ def test_colours_off_a_terminal(
     shown = done.stdout if command == "check" else done.stderr
     assert (COLOR in shown) == colored
     assert re.sub(r"\x1b\[[0-9;]*m", "", shown).startswith(FULL)
+
+
+# ------------------------------------------------------------------ width
+
+
+@posix_only
+@pytest.mark.parametrize(
+    "arguments", [["check"], ["build"], ["explain"], ["explain", "misspelt-label"]]
+)
+@pytest.mark.parametrize("width", [60, 70])
+def test_the_width_of_a_terminal(arguments: list[str], width: int, tmp_path: Path) -> None:
+    """What has more columns than the terminal is cut or wrapped, and nowhere else."""
+    notes = FAULTY.replace("Hnit: c", f"Hnit: {'words ' * 30}")
+    deck(tmp_path, notes)
+    env = environment(TERM="dumb")
+    shown = in_terminal(*arguments, cwd=tmp_path, env=env, width=width)
+    assert max(map(len, shown.splitlines())) <= width
+    piped = run(*arguments, cwd=tmp_path)
+    assert max(map(len, (piped.stdout + piped.stderr).splitlines())) > width
+
+
+@posix_only
+def test_a_very_narrow_terminal(tmp_path: Path) -> None:
+    """Below forty columns nothing more is cut: there would be nothing left to read."""
+    deck(tmp_path, FAULTY)
+    shown = [
+        in_terminal("check", cwd=tmp_path, env=environment(TERM="dumb"), width=width)
+        for width in (10, 40)
+    ]
+    assert shown[0] == shown[1]
 
 
 # ------------------------------------------------------------------ long work

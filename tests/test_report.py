@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 
 from crss_deck import Diagnostic, Rule, Severity, Source, Span
 from crss_deck.diagnostics import Related
-from crss_deck.report import MAX_LINE_WIDTH, columns, concise, count_of, full, printable, summary
+from crss_deck.report import (
+    MAX_LINE_WIDTH,
+    columns,
+    concise,
+    count_of,
+    full,
+    printable,
+    summary,
+    wrapped,
+)
 
 ERROR = Rule("a-fault", Severity.ERROR, "something is wrong")
 WARNING = Rule("a-doubt", Severity.WARNING, "something may be wrong")
@@ -214,6 +223,82 @@ def test_a_very_long_span() -> None:
     assert len(mark) <= len(shown)
 
 
+# ------------------------------------------------------------------ the width of a terminal
+
+NARROW = 40
+
+
+def test_a_line_is_cut_for_a_terminal() -> None:
+    """What stands around the mark is left out on the longer side first; the mark is whole."""
+    text = "".join(f"{number:02} " for number in range(30)).rstrip()
+    shown = {
+        marked: full(found(at(text, marked)), width=NARROW).splitlines()[3:]
+        for marked in ("00", "03", "15", "29")
+    }
+    assert shown == {
+        "00": ["1 | 00 01 02 03 04 05 06 07 08 09 10 11…", "  | ^^"],
+        "03": ["1 | 00 01 02 03 04 05 06 07 08 09 10 11…", "  |          ^^"],
+        "15": ["1 | … 10 11 12 13 14 15 16 17 18 19 20 …", "  |                  ^^"],
+        "29": [
+            "1 | …18 19 20 21 22 23 24 25 26 27 28 29",
+            "  |                                   ^^",
+        ],
+    }
+
+
+def test_a_mark_is_cut_for_a_terminal() -> None:
+    """A mark that is longer than the line as shown ends with it, and a little stands before it."""
+    span = at("A: " + "x" * 50 + " end", "x" * 50)
+    assert full(found(span), width=NARROW).splitlines()[3:] == [
+        "1 | A: " + "x" * 32 + "…",
+        "  |    " + "^" * 32,
+    ]
+
+
+def test_a_place_behind_a_line_stays_on_a_terminal() -> None:
+    """A mark behind the last character has room, so that it does not begin a line of its own."""
+    text = "x" * (NARROW - len("1 | "))
+    assert full(found(Source("a.md", text).span(36, 36)), width=NARROW).splitlines()[3:] == [
+        "1 | …" + "x" * 34,
+        "  | " + " " * 35 + "^",
+    ]
+
+
+def test_text_is_wrapped_for_a_terminal() -> None:
+    """Message, note and help go on below their beginning; what has room stays as it is."""
+    span = at("a b c", "b")
+    related = Related(span, "and this here is a note with more words than have room")
+    diagnostic = found(span, "it is wrong in more ways than one", "write it once more", related)
+    assert full(diagnostic, width=NARROW) == frame("""
+        error[a-fault]: it is wrong in more ways
+              than one
+         --> source/notes.md:1:3
+          |
+        1 | a b c
+          |   ^
+        note: and this here is a note with more
+              words than have room
+         --> source/notes.md:1:3
+          |
+        1 | a b c
+          |   -
+        help: write it once more
+    """)
+    colored = full(diagnostic, color=True, width=NARROW)
+    assert re.sub(r"\x1b\[[0-9;]*m", "", colored) == full(diagnostic, width=NARROW)
+    assert full(diagnostic, width=200) == full(diagnostic)
+
+
+def test_wrapped() -> None:
+    """Words are kept whole and wide ones counted; the indent leaves half of the width."""
+    assert wrapped("one two  three", None) == "one two  three"
+    assert wrapped("one two  three", 14) == "one two  three"
+    assert wrapped("one two three", 8) == "one two\nthree"
+    assert wrapped("漢字 漢字 漢字", 9) == "漢字 漢字\n漢字"
+    assert wrapped("one extraordinary word", 6, " ") == "one\n extraordinary\n word"
+    assert wrapped("one two", 6, " " * 9) == "one\n   two"
+
+
 CONTROLS = {
     "\x00": r"\x00",
     "\x07": r"\x07",
@@ -312,3 +397,24 @@ def test_the_mark_stands_under_the_span(text: str, start: int, length: int) -> N
         assert padded[position:].lstrip("\u0301").startswith(covered.lstrip("\u0301"))
         assert mark.count("^") >= max(1, columns(covered))
     assert printable(shown) == shown
+
+
+@given(
+    text=texts,
+    start=st.integers(0, 400),
+    length=st.integers(0, 400),
+    width=st.integers(NARROW, 200),
+)
+def test_no_line_is_wider_than_the_terminal(text: str, start: int, length: int, width: int) -> None:
+    """For any text, place and terminal, line and mark have room, and the mark is right."""
+    start = min(start, len(text))
+    span = Source("a.md", text).span(start, min(len(text), start + length))
+    *_, line, mark = full(found(span), width=width).split("\n")
+    assert columns(line) <= width
+    assert columns(mark) <= width
+    assert mark.count("^") >= 1
+    char = text[start : start + 1]
+    if char.isprintable() and columns(char) and char != " ":
+        before = mark.index("^")
+        behind = next(at for at in range(len(line)) if columns(line[:at]) >= before)
+        assert line[behind:].lstrip("\u0301").startswith(char)
