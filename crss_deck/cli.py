@@ -120,9 +120,10 @@ def cli() -> None:
 @click.option("--name", metavar="NAME", help="What Anki calls the deck, if not as the folder.")
 @_talk_options
 def init(folder: str, name: str | None, quiet: bool, verbose: bool, color: str) -> int:
-    """Make a new deck in the folder DIR, with a few notes to begin with.
+    """Make a new deck in the folder DIR.
 
-    Prints the files that it writes, and says what to do next. Nothing is written over a file.
+    It has a few notes to begin with. Prints the files that it writes, and says what to do next.
+    Nothing is written over a file.
     """
     from pathlib import Path
 
@@ -335,10 +336,10 @@ def release(
     verbose: bool,
     color: str,
 ) -> int:
-    """Release the deck in SOURCE (default: source): work out its version and record it.
+    """Work out the next version of the deck in SOURCE, and record it.
 
-    Writes the version into deck.toml, a section of CHANGELOG.md for learners, and deck.lock. Makes
-    no commit and no tag, and says which to make.
+    Without SOURCE, of the deck in the folder source. Writes the version into deck.toml, a section
+    of CHANGELOG.md for learners, and deck.lock. Makes no commit and no tag, and says which to make.
     """
     from crss_deck.build import DeckError
     from crss_deck.lock import from_iso
@@ -410,9 +411,10 @@ def release(
 def diff(
     old: str, new: str, output_format: str, exit_code: bool, quiet: bool, verbose: bool, color: str
 ) -> int:
-    """Show what differs between OLD and NEW, each an .apkg file or a source folder.
+    """Show what differs between OLD and NEW.
 
-    Exits with 1 if something in NEW would not reach learners who have OLD.
+    Each is an .apkg file or a source folder. Exits with 1 if something in NEW would not reach
+    learners who have OLD.
     """
     from crss_deck.build import DeckError
     from crss_deck.difference import compare_paths
@@ -469,10 +471,11 @@ def verify(
     verbose: bool,
     color: str,
 ) -> int:
-    """Import FILE.apkg into the real Anki, in a collection of its own, and check what came of it.
+    """Import FILE.apkg into the real Anki, and check what came of it.
 
-    With --upgrade-from, a learner imports and studies those packages first, and gets FILE.apkg
-    with Anki's default options. Needs Anki: pip install "crss-deck[anki]".
+    The collection is thrown away afterwards. With --upgrade-from, a learner imports and studies
+    those packages first, and gets FILE.apkg with Anki's default options. Needs Anki:
+    pip install "crss-deck[anki]".
     """
     from crss_deck.hazards import HAZARDS
     from crss_deck.verify import VerifyError, verify_package
@@ -517,10 +520,11 @@ def preview(
     verbose: bool,
     color: str,
 ) -> int:
-    """Show all cards of a deck folder (default: source) or of a package on one HTML page.
+    """Show all cards of a deck or a package on one HTML page.
 
-    The page needs nothing but itself, and its path is printed. With --watch nothing is written:
-    its address is printed, and it follows every save until Ctrl+C.
+    SOURCE is the folder of a deck (default: source). The page needs nothing but itself, and its
+    path is printed. With --watch nothing is written: its address is printed, and it follows every
+    save until Ctrl+C.
     """
     from crss_deck.build import DeckError
     from crss_deck.preview import write_preview

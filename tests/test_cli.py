@@ -363,6 +363,14 @@ def test_help(arguments: list[str], tmp_path: Path) -> None:
     assert not re.findall(r"^  -[^ ]*(?: [A-Z-]+)?$(?!\n {10})", options, re.MULTILINE)
 
 
+def test_what_a_command_does_is_said_whole(tmp_path: Path) -> None:
+    """The list of commands has a whole sentence about each, on a terminal of 80 columns."""
+    shown = run("--help", cwd=tmp_path, env=environment(COLUMNS="80")).stdout
+    lines = shown.partition("Commands:\n")[2].splitlines()
+    assert len(lines) == 8
+    assert all(re.fullmatch(r"  [a-z]+ +[A-Z].*[^.]\.", line) for line in lines)
+
+
 def test_no_command_shows_help(tmp_path: Path) -> None:
     """Alone, the command shows what it can do, and that it did nothing; exit 2."""
     done = run(cwd=tmp_path)
