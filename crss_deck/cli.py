@@ -127,7 +127,8 @@ def init(folder: str, name: str | None, quiet: bool, verbose: bool, color: str) 
     """
     from pathlib import Path
 
-    from crss_deck.init import SOURCE, init_deck, name_problem, random_suffix
+    from crss_deck.folder import SOURCE
+    from crss_deck.init import init_deck, name_problem, random_suffix
     from crss_deck.report import printable
 
     if name is not None and (problem := name_problem(name)):

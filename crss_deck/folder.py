@@ -13,6 +13,8 @@ from crss_deck import diagnostics as rules
 from crss_deck.diagnostics import Diagnostic
 from crss_deck.source import DecodingError, Source, decode
 
+SOURCE = "source"
+"""The folder of the deck in one that `init` makes: what commands take if they are given none."""
 MANIFEST = "deck.toml"
 LOCK = "deck.lock"
 CHANGELOG = "CHANGELOG.md"
@@ -66,10 +68,14 @@ def read_deck(path: str | os.PathLike[str]) -> SourceFolder:
     if root.is_file():
         raise SourceFolderError(f"{root}: a file; name the folder that holds {MANIFEST}")
     if not root.is_dir():
-        raise SourceFolderError(f"{root}: no such folder")
+        inside = root.parent == Path() and Path(MANIFEST).is_file()
+        meant = f"; {MANIFEST} is in this folder: name it as `.`" if inside else ""
+        raise SourceFolderError(f"{root}: no such folder{meant}")
     if not (root / MANIFEST).is_file():
+        below = (root / SOURCE / MANIFEST).is_file()
+        meant = f"; did you mean {root / SOURCE}?" if below else ""
         raise SourceFolderError(
-            f"{root}: there is no {MANIFEST}, so this is not the folder of a deck"
+            f"{root}: there is no {MANIFEST}, so this is not the folder of a deck{meant}"
         )
     found: dict[str, File] = {}
     real_root = root.resolve()

@@ -12,11 +12,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from crss_deck import __version__
-from crss_deck.folder import MANIFEST
+from crss_deck.folder import MANIFEST, SOURCE
 from crss_deck.manifest import MAX_KEY_LENGTH, deck_name_problem, slug
 
-SOURCE = "source"
-"""The folder of the deck in the new one: what commands take if they are given none."""
 FILES = (
     ".gitignore",
     ".github/workflows/release.yml",

@@ -249,6 +249,29 @@ def test_a_source_without_deck_toml(command: str, tmp_path: Path) -> None:
     assert re.fullmatch(r"error: source: there is no deck\.toml.*\n", done.stderr)
 
 
+@pytest.mark.parametrize(
+    "command",
+    [["build"], ["check"], ["check", "--fix"], ["release"], ["preview"], ["preview", "--watch"]],
+)
+def test_a_folder_beside_that_of_the_deck(command: list[str], tmp_path: Path) -> None:
+    """One folder too high, or in that of the deck: the message names the right one; exit 2."""
+    deck(tmp_path / "my deck", GOOD)
+    above = run(*command, "my deck", cwd=tmp_path)
+    assert (above.returncode, above.stdout) == (2, "")
+    assert above.stderr == (
+        "error: my deck: there is no deck.toml, so this is not the folder of a deck;"
+        f" did you mean {Path('my deck', 'source')}?\n"
+    )
+    inside = run(*command, cwd=tmp_path / "my deck" / "source")
+    assert (inside.returncode, inside.stdout) == (2, "")
+    assert inside.stderr == (
+        "error: source: no such folder; deck.toml is in this folder: name it as `.`\n"
+    )
+    assert run("check", ".", cwd=tmp_path / "my deck" / "source").returncode == 0
+    elsewhere = run(*command, str(tmp_path / "none"), cwd=tmp_path / "my deck" / "source")
+    assert elsewhere.stderr == f"error: {tmp_path / 'none'}: no such folder\n"
+
+
 @pytest.mark.parametrize("command", ["build", "check"])
 @pytest.mark.parametrize(
     ("manifest", "rule"),

@@ -95,12 +95,15 @@ def test_an_example_of_a_manifest_is_right(fence: Fence) -> None:
     assert result.package is not None
 
 
+DECKS = ("source", "tea/source")
+
+
 @pytest.fixture
 def two_decks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that holds the example of README as `source` and as `mydeck`; the place to be."""
+    """A folder that holds the example of README as `source` and as `tea/source`, to be in."""
     (example,) = fences(README, "markdown")
-    for name in ("source", "mydeck"):
-        (tmp_path / name).mkdir()
+    for name in DECKS:
+        (tmp_path / name).mkdir(parents=True)
         (tmp_path / name / "deck.toml").write_text(DECK_TOML, encoding="utf-8")
         (tmp_path / name / "notes.md").write_text(example.text, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
@@ -152,7 +155,7 @@ def test_a_command_runs(arguments: tuple[str, ...], two_decks: Path) -> None:
     """
     packages = [argument for argument in arguments if argument.endswith(".apkg")]
     if packages or "--locked" in arguments:
-        for name in ("source", "mydeck"):
+        for name in DECKS:
             release_deck(name, clock=FIRST)
         built = build_deck("source", "first", locked=True).path
         for package in packages:
@@ -163,7 +166,11 @@ def test_a_command_runs(arguments: tuple[str, ...], two_decks: Path) -> None:
         if "--recover" in arguments:
             (two_decks / "source" / "deck.lock").unlink()
     command = [sys.executable, "-m", "crss_deck", *arguments]
-    done = subprocess.run(command, cwd=two_decks, capture_output=True, text=True, check=False)
+    here = two_decks
+    if arguments[0] == "init":
+        here /= "empty"
+        here.mkdir()
+    done = subprocess.run(command, cwd=here, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -336,7 +343,7 @@ check.quality = false
             "more.md": "".join(map("Q: {0}?\n\nA: Yes.\n<!-- id: {0} -->\n\n".format, "abc")),
             ".gitattributes": attributes.text,
         }
-        (self.here / folder).mkdir()
+        (self.here / folder).mkdir(parents=True)
         for path, text in files.items():
             (self.here / folder / path).write_text(text, encoding="utf-8", newline="\n")
 
@@ -350,8 +357,8 @@ check.quality = false
                 plan = release_deck(self.source, clock=FIRST)
                 self.publishes(plan.tag)
             case "two decks":
-                self.deck("bread", "tea-and-bread-x7k2p9", "Tea and Bread")
-                self.deck("tea", "tea-m4q8w1", "Tea")
+                self.deck("bread/source", "tea-and-bread-x7k2p9", "Tea and Bread")
+                self.deck("tea/source", "tea-m4q8w1", "Tea")
             case "an answer is corrected":
                 correct(self.source)
             case "the answer is as it was":
