@@ -632,10 +632,31 @@ def _open(target: str | os.PathLike[str]) -> int:
     target = os.fspath(target)
     if not target.startswith("http://"):
         target = str(Path(target).absolute())  # no option of that program, whatever its name
-    if click.launch(target):
-        _complain(f"{target}: the system has no program that opens it")
-        return UNUSABLE
-    return DONE
+    # On Linux click would let xdg-open go on alone, and never learn what came of it.
+    elsewhere = sys.platform in ("win32", "cygwin", "darwin")
+    if click.launch(target) == 0 if elsewhere else _opened(target):
+        return DONE
+    _complain(f"{target}: the system has no program that opens it")
+    return UNUSABLE
+
+
+def _opened(target: str) -> bool:
+    """Whether xdg-open has opened something, or at least has not given up within a second.
+
+    It gives up at once, but may itself become a browser that stays.
+    """
+    import subprocess
+
+    quiet = subprocess.DEVNULL
+    try:
+        opener = subprocess.Popen(["xdg-open", target], stdin=quiet, stdout=quiet, stderr=quiet)
+        return opener.wait(1) == 0
+    except subprocess.TimeoutExpired:
+        return True
+    except OSError:  # there is none; but Python knows browsers too
+        import webbrowser
+
+        return target.startswith("http://") and webbrowser.open(target)
 
 
 def _shown(diagnostics: Iterable[Diagnostic], talk: _Talk) -> list[Diagnostic]:

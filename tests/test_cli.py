@@ -18,6 +18,7 @@ from command_helper import crss_deck_command, environment, run
 from deck_helper import DECK_TOML
 
 import crss_deck
+from crss_deck import cli
 
 GOOD = "Q: a\n\nA: b\n<!-- id: one -->\n\n{{c1::c}} and {{c2::d}}\n<!-- id: two -->\n"
 DRAFT = "Q: a\n\nA: b\n"
@@ -715,7 +716,49 @@ def test_nothing_is_opened_unasked_or_broken(opened: Path, tmp_path: Path) -> No
     assert not (opened / "seen").exists()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system itself opens files")
+linux_only = pytest.mark.skipif(
+    sys.platform != "linux", reason="elsewhere the system itself opens files"
+)
+
+
+@linux_only
+@pytest.mark.parametrize(
+    ("arguments", "made"),
+    [(["build"], "build/spec-deck-1.0.0+draft.apkg"), (["preview"], "build/preview.html")],
+)
+def test_what_opens_finds_nothing(
+    arguments: list[str], made: str, opened: Path, tmp_path: Path
+) -> None:
+    """Whatever xdg-open says when it gives up, one line of ours says that; exit 2."""
+    (opened / "xdg-open").write_text("#!/bin/sh\necho lynx: not found | tee /dev/stderr\nexit 3\n")
+    path = f"{opened}{os.pathsep}{os.environ['PATH']}"
+    done = run(*arguments, "-q", "--open", cwd=deck(tmp_path, GOOD), env=environment(PATH=path))
+    assert (done.returncode, done.stdout) == (2, f"{made}\n")
+    assert done.stderr == f"error: {tmp_path / made}: the system has no program that opens it\n"
+
+
+@linux_only
+def test_a_browser_that_stays(opened: Path, tmp_path: Path) -> None:
+    """If xdg-open becomes the browser itself, nobody waits for its end."""
+    (opened / "xdg-open").write_text("#!/bin/sh\nexec sleep 30\n")
+    path = f"{opened}{os.pathsep}{os.environ['PATH']}"
+    began = time.monotonic()
+    done = run("preview", "--open", cwd=deck(tmp_path, GOOD), env=environment(PATH=path))
+    assert (done.returncode, done.stdout) == (0, "build/preview.html\n")
+    assert time.monotonic() - began < 20
+
+
+@linux_only
+def test_an_address_without_what_opens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without xdg-open, an address still goes to a browser that Python finds."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("webbrowser.open", lambda target: target == "http://127.0.0.1:1/")
+    assert cli._open("http://127.0.0.1:1/") == 0
+    assert cli._open("http://127.0.0.1:2/") == 2
+    assert cli._open(tmp_path / "page.html") == 2
+
+
+@linux_only
 def test_nothing_that_opens(tmp_path: Path) -> None:
     """Where no program opens files, the package is built, and the rest is said; exit 2."""
     (tmp_path / "none").mkdir()
