@@ -33,6 +33,20 @@ KEPT_TAGS = ("sub", "sup", "u", "kbd", "mark", "small")
 
 
 def main(table: str, notes: str) -> None:
+    """Write the notes of the table, or say in a line why that cannot be."""
+    try:
+        convert(table, notes)
+    except UnicodeDecodeError:
+        sys.exit(f"{table} is not in UTF-8: save the table as CSV UTF-8")
+    except csv.Error as error:
+        sys.exit(f"{table} cannot be read as a table: {error}")
+    except FileExistsError:
+        sys.exit(f"{notes} is there already: remove it first, or give another name")
+    except OSError as error:
+        sys.exit(f"{error.filename}: {error.strerror}")
+
+
+def convert(table: str, notes: str) -> None:
     """Read the table, write the notes, and say which media they need."""
     media: list[str] = []
     with Path(table).open(encoding="utf-8-sig", newline="") as rows:

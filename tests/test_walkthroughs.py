@@ -285,13 +285,31 @@ def test_all_of_ankis_fields_move(tmp_path: Path) -> None:
     )
 
 
-def test_notes_that_are_there_are_kept(tmp_path: Path) -> None:
-    """A file is not written over."""
-    (tmp_path / "a.csv").write_text("front,back\na,b\n", encoding="utf-8")
-    (tmp_path / "notes.md").write_text("mine", encoding="utf-8")
-    with pytest.raises(FileExistsError):
-        program().main(str(tmp_path / "a.csv"), str(tmp_path / "notes.md"))
-    assert (tmp_path / "notes.md").read_text(encoding="utf-8") == "mine"
+@pytest.mark.parametrize(
+    ("table", "notes", "said"),
+    [
+        ("words.csv", "mine.md", "mine.md is there already: remove it first, or give another name"),
+        ("none.csv", "notes.md", "none.csv: No such file or directory"),
+        ("words.csv", "none/notes.md", f"{Path('none/notes.md')}: No such file or directory"),
+        ("old.csv", "notes.md", "old.csv is not in UTF-8: save the table as CSV UTF-8"),
+        (
+            "open.csv",
+            "notes.md",
+            "open.csv cannot be read as a table: field larger than field limit (131072)",
+        ),
+    ],
+)
+def test_files_that_cannot_be(table: str, notes: str, said: str, tmp_path: Path) -> None:
+    """One line says what is wrong with a file, and no file is written, nor written over."""
+    (tmp_path / "words.csv").write_text("front,back\na,b\n", encoding="utf-8")
+    (tmp_path / "old.csv").write_text("front,back\na,té\n", encoding="cp1252")
+    (tmp_path / "open.csv").write_text('front,back\na,"' + "b\n" * 70_000, encoding="utf-8")
+    (tmp_path / "mine.md").write_text("mine", encoding="utf-8")
+    command = [sys.executable, str(PROGRAM), table, notes]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"{said}\n")
+    assert (tmp_path / "mine.md").read_text(encoding="utf-8") == "mine"
+    assert not (tmp_path / "notes.md").exists()
 
 
 @pytest.mark.anki
