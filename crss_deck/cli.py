@@ -580,6 +580,8 @@ def _watch(source: str, port: int, open_: bool, talk: _Talk) -> int:
         if open_:
             _open(address)
         for shown in watched.follow():
+            if not talk.quiet:  # else nobody sees where the news begin
+                click.echo(time.strftime("--- %H:%M:%S"), err=True)
             tell(shown)
             _flush()
             gc.collect()  # when the news are out: this may run for days

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -318,8 +319,10 @@ def test_it_follows_saves_until_it_is_ended(
     listening = asked(port, "/events?have=nothing")
     assert listening.readline().startswith(b"id: ")
     in_place(source / "notes.md", BETTER)
+    assert re.fullmatch(r"--- \d\d:\d\d:\d\d\n", process.stderr.readline())
     assert process.stderr.readline() == "3 cards\n"
     in_place(source / "notes.md", BROKEN)
+    assert process.stderr.readline().startswith("--- ")
     assert process.stderr.readline().startswith("error[misspelt-label]")
     while process.stderr.readline() != "1 error\n":
         pass
