@@ -375,9 +375,10 @@ def release(
         return FAULTY
     _show(plan.warnings, talk, "full", sys.stderr)
     folder = source.rstrip("/")
-    # Where only a lost lock came back, there is nothing else to commit.
-    written = RELEASE_FILES if len(plan.files) > 1 else tuple(name for name, _ in plan.files)
-    paths = [printable(_quoted(f"{folder}/{name}")) for name in written]
+    # Where only a lost lock came back, there is nothing else to commit; but what was not written
+    # now may be from a release that was interrupted.
+    files = RELEASE_FILES if len(plan.files) > 1 else plan.written
+    paths = [printable(_quoted(f"{folder}/{name}")) for name in files]
     named = "" if folder == "source" else f" {printable(_quoted(folder))}"
     if not quiet:
         for change in plan.changes:
@@ -385,7 +386,7 @@ def release(
         for notice in plan.notices:
             click.echo(f"note: {notice}", err=True)
         click.echo(
-            f"\nwritten: {', '.join(written)}; read the changelog, then run\n"
+            f"\nwritten: {', '.join(plan.written)}; read the changelog, then run\n"
             f"  git add {' '.join(paths)}\n"
             f'  git commit --message "Release {plan.tag}"\n'
             f"  git tag {plan.tag}\n"

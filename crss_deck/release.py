@@ -113,6 +113,8 @@ class Plan(NamedTuple):
     tag: str
     warnings: tuple[Diagnostic, ...] = ()
     """What is wrong with the deck, though no error."""
+    written: tuple[str, ...] = ()
+    """Of the files of a release, those that `release_deck` has changed."""
 
 
 def plan_release(
@@ -214,9 +216,11 @@ def release_deck(
     contents = {name: text.encode() for name, text in plan.files}
     if CHANGELOG in contents:
         contents[MANIFEST] = _with_version((root / MANIFEST).read_bytes(), plan.version)
-    writers = {name: writer_of(contents[name]) for name in RELEASE_FILES if name in contents}
-    replace_files(root, writers)
-    return plan
+    files = [name for name in RELEASE_FILES if name in contents]
+    before = {name: (root / name).read_bytes() for name in files if (root / name).exists()}
+    replace_files(root, {name: writer_of(contents[name]) for name in files})
+    written = tuple(name for name in files if contents[name] != before.get(name))
+    return plan._replace(written=written)
 
 
 def recovered_lock(path: str | os.PathLike[str]) -> Lock:

@@ -1525,6 +1525,23 @@ def test_the_command_warns(disk: Path) -> None:
     assert "crss-deck build 'my deck' --locked" in done.stderr
 
 
+def test_the_command_names_what_it_wrote(disk: Path) -> None:
+    """What was as it should be is not named, but committed: it may be from a broken release."""
+    (disk / LOCK).unlink()
+    manifest = (disk / MANIFEST).read_bytes()
+    date = ("--date", iso(FIRST + DAY))
+    done = run("release", *date, cwd=disk.parent)
+    assert done.returncode == 0, done.stderr
+    assert f"\nwritten: {CHANGELOG}, {LOCK}; read" in done.stderr
+    assert (disk / MANIFEST).read_bytes() == manifest
+    add = f"  git add source/{MANIFEST} source/{CHANGELOG} source/{LOCK}\n"
+    assert add in done.stderr
+    change(disk, "of all", "of some")
+    done = run("release", cwd=disk.parent)
+    assert f"\nwritten: {MANIFEST}, {CHANGELOG}, {LOCK}; read" in done.stderr
+    assert add in done.stderr
+
+
 def test_the_command_dates_by_the_clock(disk: Path) -> None:
     """Without `--date` a release is dated now, whatever SOURCE_DATE_EPOCH says."""
     change(disk, "of all", "of some")
