@@ -349,8 +349,7 @@ def _text_lines(found: Verification) -> Iterator[str]:
         for problem in problems:
             yield ""
             yield f"{kind}[{problem.name}]: {printable(problem.message)}"
-            rule = f" (rule {problem.rule})" if problem.rule else ""
-            yield f"  what happens: {problem.hazard.harm}{rule}"
+            yield f"  what happens: {problem.hazard.harm}"
             if problem.notes:
                 yield f"  notes: {_listed(problem.notes)}"
     yield ""

@@ -187,7 +187,8 @@ def notes_that_stay(upgrade: Upgrade) -> Iterator[Problem]:
         yield upgrade.problem("note-held", message, held)
     gone = [guid for guid in upgrade.old if guid not in upgrade.new]
     if gone:
-        message = f"{count_of(len(gone), 'note')} that learners have left the package"
+        are = "is" if len(gone) == 1 else "are"
+        message = f"{count_of(len(gone), 'note')} that learners have {are} no longer in the package"
         yield upgrade.problem("retired-note-stays", message, gone)
 
 

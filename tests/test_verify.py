@@ -248,6 +248,7 @@ def test_one_date_for_all_notes_is_explained(tmp_path: Path) -> None:
     )
     text = found.to_text()
     assert "own tags (`marked` and `leech` too) and edits on these notes are lost" in text
+    assert "rule 3" not in text  # its number is for programs: no page for people has it
     assert text.endswith("\n\n2 problems\n")
 
 
@@ -665,7 +666,16 @@ def _(tmp_path: Path) -> Verification:
 @case("retired-note-stays")
 def _(tmp_path: Path) -> Verification:
     first = ours(OURS)
-    return over(tmp_path, first, first._replace(notes=first.notes[:-1]))
+    two = over(tmp_path, first, first._replace(notes=first.notes[:-2]))
+    assert said_of(two) == ["2 notes that learners have are no longer in the package"]
+    one = over(tmp_path, first, first._replace(notes=first.notes[:-1]))
+    assert said_of(one) == ["1 note that learners have is no longer in the package"]
+    return one
+
+
+def said_of(found: Verification) -> list[str]:
+    """What is said of notes that are retired."""
+    return [each.message for each in found.remarks if each.name == "retired-note-stays"]
 
 
 def release_over(tmp_path: Path, before: str, after: str) -> Verification:
