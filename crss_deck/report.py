@@ -244,18 +244,32 @@ def _marked(line: str, first: int, behind: int, room: int) -> tuple[str, int, in
     if len(line) > MAX_LINE_WIDTH:
         left = max(0, first - MAX_LINE_WIDTH // 3)
         right = min(len(line), left + MAX_LINE_WIDTH)
+    if columns(_shown(line[left:right])) + len("…" + "^" + "…") > room:
+        left, right = _around(line, left, right, first, behind, room)
+    before = ("…" if left else "") + _shown(line[left:first])
+    inside = _shown(line[first : min(behind, right)])
+    after = _shown(line[behind:right]) + ("…" if right < len(line) else "")
+    return before + inside + after, columns(before), max(1, columns(inside))
+
+
+def _around(
+    line: str, left: int, right: int, first: int, behind: int, room: int
+) -> tuple[int, int]:
+    """As much of a part of a line as has room, with about as much before a mark as behind it."""
+    start = left
+    sizes = [columns(_shown(char)) for char in line[left:right]]
+    taken = sum(sizes)
+    if not sum(sizes[first - start : behind - start]):
+        taken += 1  # the mark under nothing takes a column too
     middle = min(behind, first + room // 2)  # where a mark is cut that leaves no room for others
-    while True:
-        before = ("…" if left else "") + _shown(line[left:first])
-        inside = _shown(line[first : min(behind, right)])
-        after = _shown(line[behind:right]) + ("…" if right < len(line) else "")
-        length = max(1, columns(inside))
-        if columns(before) + length + columns(after) <= room or right - left <= 1:
-            return before + inside + after, columns(before), length
+    while taken + (left > 0) + (right < len(line)) > room and right - left > 1:
         if left == first or right - middle > first - left:
             right -= 1
+            taken -= sizes[right - start]
         else:
+            taken -= sizes[left - start]
             left += 1
+    return left, right
 
 
 def _shown(text: str) -> str:
