@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from typing import NamedTuple, TypeVar
 
 from crss_deck import diagnostics as rules
 from crss_deck.checks import CHECKS, MAX_FINDINGS, Draft, notes_paths
 from crss_deck.claims import Coverage, cards_by_claim, coverage, read_claims
-from crss_deck.diagnostics import Diagnostic, Report, Severity, sort_key
+from crss_deck.diagnostics import Diagnostic, Report, Rule, Severity, sort_key
 from crss_deck.folder import LOCK, MANIFEST, SourceFolder
 from crss_deck.frontmatter import Word
 from crss_deck.history import History, check_against_lock, forgotten_names, stamped
@@ -79,14 +79,14 @@ def compile_deck(
     """
     if parallel and parse is not parse_notes:
         raise ValueError("a second process knows no other parser than parse_notes")
-    found = _Findings(folder.problems)
+    found = list(folder.problems)
     manifest = _manifest(folder, found)
-    stylesheet = read_stylesheet(folder, manifest, found.add)
+    stylesheet = read_stylesheet(folder, manifest, found.append)
     claims = wording = None
     if manifest is not None:
         claims = _named(folder, "claims", manifest.claims, read_claims, found)
         wording = _named(folder, "wording", manifest.wording, read_wording, found)
-    lock = read_lock(folder.texts[LOCK], found.add) if LOCK in folder.texts else None
+    lock = read_lock(folder.texts[LOCK], found.append) if LOCK in folder.texts else None
     notes: list[Note] = []
     tags: list[TagUse] = []
     key_spans: list[tuple[str, Span]] = []
@@ -95,29 +95,28 @@ def compile_deck(
     sources = {path: folder.texts[path] for path in notes_paths(folder, manifest)}
     with parsing([*sources.values()]) if parallel else nullcontext(parse) as parse_file:
         for path, source in sources.items():
-            file = parse_file(source, found.add)
+            file = parse_file(source, found.append)
             counts[path] = len(file.notes)
             notes += file.notes
             tags += file.tags
             key_spans += file.key_spans
             cited += file.claims
-    media = collect_media(notes, folder, found.add)
+    media = collect_media(notes, folder, found.append)
     forgotten = {}
     if manifest is not None and lock is not None:
         forgotten = forgotten_names(notes, lock, manifest.tag_root, media.found)
     notes = propose_keys(notes, lock.names if lock else (), forgotten)
     if lock is not None:
         _check_lock(lock, manifest, notes, forgotten, folder, found)
-    sound = sound_notes(notes, found.all)
+    sound = sound_notes(notes, found)
     draft = Draft(
         folder, manifest, counts, notes, sound, tags, key_spans, cited, media, claims, wording
     )
     for check in CHECKS:
-        for diagnostic in check(draft):
-            found.add(diagnostic)
+        found += check(draft)
     manifest_source = folder.texts.get(MANIFEST)
-    kept = suppress(without_echoes(found.all, notes), notes, sound, manifest, manifest_source)
-    compilation = Compilation(tuple(sorted(kept, key=sort_key)))
+    kept = suppress(without_echoes(found, notes), notes, sound, manifest, manifest_source)
+    compilation = Compilation(tuple(_readable(sorted(kept, key=sort_key))))
     if claims is not None:
         compilation = compilation._replace(coverage=coverage(claims, cards_by_claim(notes)))
     if manifest is None or compilation.errors:
@@ -164,10 +163,10 @@ def _check_lock(
     notes: list[Note],
     forgotten: dict[int, LockedNote],
     folder: SourceFolder,
-    found: _Findings,
+    found: list[Diagnostic],
 ) -> None:
     if manifest is not None and manifest.id != lock.deck_id:
-        found.add(
+        found.append(
             Diagnostic(
                 rules.CHANGED_DECK_ID,
                 f"the deck was released as `{lock.deck_id}`: under another id every note would be"
@@ -179,7 +178,7 @@ def _check_lock(
         )
         return
     if manifest is not None and lock.releases and lock.release(manifest.version) is None:
-        found.add(
+        found.append(
             Diagnostic(
                 rules.UNFINISHED_RELEASE,
                 f"version {manifest.version} is not in deck.lock: its release was not finished,"
@@ -189,31 +188,30 @@ def _check_lock(
                 "run `crss-deck release` (again), or write the last released version",
             )
         )
-    check_against_lock(notes, lock, forgotten, found.add)
+    check_against_lock(notes, lock, forgotten, found.append)
 
 
-class _Findings:
-    """All findings, but of one rule in one file no more than anybody would read."""
+def _readable(found: Iterable[Diagnostic]) -> Iterator[Diagnostic]:
+    """Findings, but of one rule in one file no more than anybody would read.
 
-    def __init__(self, first: Iterable[Diagnostic]) -> None:
-        self.all = list(first)
-        self._counts: Counter[tuple[str, str]] = Counter()
+    None is left out before all is judged: a note whose only error nobody reads is broken, too.
+    """
+    counts: Counter[tuple[str, Rule]] = Counter()
+    for diagnostic in found:
+        group = diagnostic.source.path, diagnostic.rule
+        counts[group] += 1
+        if counts[group] <= MAX_FINDINGS:
+            yield diagnostic
 
-    def add(self, diagnostic: Diagnostic) -> None:
-        group = diagnostic.source.path, diagnostic.rule.name
-        self._counts[group] += 1
-        if self._counts[group] <= MAX_FINDINGS:
-            self.all.append(diagnostic)
 
-
-def _manifest(folder: SourceFolder, found: _Findings) -> Manifest | None:
+def _manifest(folder: SourceFolder, found: list[Diagnostic]) -> Manifest | None:
     source = folder.texts.get(MANIFEST)
     if source is None:
-        if not any(problem.source.path == folder.shown + MANIFEST for problem in found.all):
+        if not any(problem.source.path == folder.shown + MANIFEST for problem in found):
             missing = Source(folder.shown + MANIFEST, "")
-            found.add(Diagnostic(rules.MANIFEST_SYNTAX, "there is no deck.toml", missing))
+            found.append(Diagnostic(rules.MANIFEST_SYNTAX, "there is no deck.toml", missing))
         return None
-    manifest = read_manifest(source, found.add)
+    manifest = read_manifest(source, found.append)
     unread = {problem.source.path.removeprefix(folder.shown) for problem in folder.problems}
     if (
         manifest is not None
@@ -223,7 +221,7 @@ def _manifest(folder: SourceFolder, found: _Findings) -> Manifest | None:
             and manifest.description in {*folder.texts, *unread}
         )
     ):
-        found.add(
+        found.append(
             Diagnostic(
                 rules.MANIFEST_VALUE,
                 f"`description` names `{manifest.description}`, which is no Markdown file here",
@@ -242,15 +240,15 @@ def _named(
     key: str,
     path: str,
     read: Callable[[Source, Report], _Read | None],
-    found: _Findings,
+    found: list[Diagnostic],
 ) -> _Read | None:
     """What is read from a TOML file that deck.toml names under a key; None if there is none."""
     if not path:
         return None
     if path in folder.texts and path.endswith(".toml") and path != MANIFEST:
-        return read(folder.texts[path], found.add)
+        return read(folder.texts[path], found.append)
     if not any(problem.source.path == folder.shown + path for problem in folder.problems):
-        found.add(
+        found.append(
             Diagnostic(
                 rules.MANIFEST_VALUE,
                 f"`{key}` names `{path}`, which is no TOML file here",

@@ -6,6 +6,7 @@ import pytest
 from deck_helper import DECK_TOML, JUDGED_TOML, small_deck
 
 from crss_deck import compile_deck
+from crss_deck.checks import MAX_FINDINGS
 from crss_deck.diagnostics import RULES, Severity
 
 PRICE = "Q: a?\n\nA: b\n<!-- id: one -->\n\nQ: c?\n\nA: $cost and price$\n<!-- id: two{entry} -->\n"
@@ -181,3 +182,36 @@ def test_in_a_note_with_an_error_no_allow_is_idle() -> None:
     """It is not judged before the error is mended."""
     notes = TWICE.replace("Tom", "<b>Tom</b>")
     assert judged("allow: duplicate-front (either will do)", notes=notes) == [("error", "raw-html")]
+
+
+# ------------------------------------------------------------------ more than anybody would read
+
+
+def test_an_error_that_nobody_reads_is_one_all_the_same() -> None:
+    """Of one rule in a file no more than a thousand are told; a note with another is broken, too.
+
+    It is not judged, gets no id, and what it allows is not called idle.
+    """
+    empty = "Q:\n\nA: Ada.\n\n" * (MAX_FINDINGS + 1)
+    allowing = "Q:\n\nA: b\n<!-- id: x; allow: yes-no-answer (it is one) -->\n"
+    told = judged(notes=empty + allowing)
+    assert told == [("error", "empty-field")] * MAX_FINDINGS
+
+
+def test_an_allow_is_used_by_a_finding_that_nobody_reads() -> None:
+    """Whoever has a thousand warnings more is not told to remove it."""
+    price = PRICE.split("\n\n", 2)[2].replace("two", "n-{number}")
+    many = "".join(price.format(number=n, entry="") for n in range(MAX_FINDINGS))
+    allowed = price.format(number="x", entry="; allow: prose-math (these are variables)")
+    assert found(many + allowed) == [("warning", "prose-math")] * MAX_FINDINGS
+    assert found(many + many.replace("n-", "m-")) == found(many)
+
+
+def test_an_error_behind_many_warnings_of_its_rule_is_told() -> None:
+    """Where a limit makes some of them errors, nothing is built."""
+    lists = ["- this\n- that\n- more\n- most\n"] * MAX_FINDINGS + ["- a\n- b\n- c\n- d\n- e\n- f\n"]
+    notes = "".join(
+        f"Q: Which {n} are they?\n\nA:\n\n{each}<!-- id: n-{n} -->\n\n"
+        for n, each in enumerate(lists)
+    )
+    assert ("error", "list-too-long") in judged(notes=notes)
