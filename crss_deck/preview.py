@@ -36,7 +36,7 @@ from crss_deck.note_types import CLOZE, NoteType
 from crss_deck.output import replace_files
 from crss_deck.package import Package, PackagedMedia, RenderedNote
 from crss_deck.parser import NotesFile, parse_notes
-from crss_deck.report import full_report, summary
+from crss_deck.report import full_report, printable, summary
 from crss_deck.source import Source
 
 MAX_LABEL = 160
@@ -126,15 +126,15 @@ class Previewer:
         if self.source.is_file():
             read = read_apkg(self.source)
             notes = sorted(read.notes, key=lambda note: note.due)
-            root = read.decks[0].name if read.decks else self.source.stem
+            root = read.decks[0].name if read.decks else printable(self.source.stem)
             read = read._replace(notes=tuple(notes))
-            return self._filled(Preview(""), read, root, self.source.name, {})
+            return self._filled(Preview(""), read, root, printable(self.source.name), {})
         folder = read_deck(self.source)
         compilation = compile_deck(folder, clock=clock, parse=self._parse)
-        shown = _portable(folder.shown)
+        whole, shown = printable(folder.shown), printable(_portable(folder.shown))
         found = [d for d in compilation.diagnostics if d.rule.severity is not Severity.INFO]
         # Nothing of the machine stands on a page.
-        findings = tuple(t.replace(f" {folder.shown}", f" {shown}") for t in full_report(found))
+        findings = tuple(t.replace(f" {whole}", f" {shown}") for t in full_report(found))
         empty = Preview(
             "Preview", findings, summary(found), diagnostics=compilation.diagnostics, broken=True
         )
@@ -143,7 +143,7 @@ class Previewer:
             return empty
         places = {
             packaged.guid: (
-                shown + note.common.span.source.path.removeprefix(folder.shown),
+                shown + printable(note.common.span.source.path.removeprefix(folder.shown)),
                 note.common.span.location.line,
             )
             for packaged, note in zip(package.notes, deck.notes, strict=True)

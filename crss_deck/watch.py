@@ -19,7 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from crss_deck.apkg import PackageError
 from crss_deck.preview import Preview, Previewer, page_data, page_html, script_json
-from crss_deck.report import os_reason
+from crss_deck.report import os_reason, printable
 
 HOST = "127.0.0.1"
 POLL = 0.025
@@ -97,7 +97,7 @@ class Watch:
             found = self._previewer.look(clock=clock)
         except (OSError, PackageError) as error:
             reason = os_reason(error) if isinstance(error, OSError) else str(error)
-            found = Preview("Preview", (f"error: {reason}",), "1 error", broken=True)
+            found = Preview("Preview", (f"error: {printable(reason)}",), "1 error", broken=True)
         shown = found
         if found.broken and self.preview.cards:
             shown = self.preview._replace(

@@ -8,7 +8,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from crss_deck.note_types import BASIC, CLOZE, Field, NoteType, Template, _read
 from crss_deck.package import Package, PackagedDeck, PackagedMedia, RenderedNote
 from crss_deck.parser import NotesFile, parse_notes
 from crss_deck.preview import SCRIPTS, Previewer, page_html, write_preview
+from crss_deck.watch import Watch
 
 ROOT = Path(__file__).parents[1]
 NOTES = """\
@@ -150,6 +153,35 @@ def test_nothing_of_the_machine_is_on_a_page(tmp_path: Path) -> None:
     assert finding.startswith("warning[missing-id]: ")
     assert "\n --> source/notes.md:4:1\n" in finding
     assert data(page)["summary"] == "1 warning"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_name_that_is_no_text_is_escaped(tmp_path: Path, whole: bool) -> None:
+    """As a terminal shows it: in places, in findings and in the news of a watched deck."""
+    source = deck(tmp_path, NOTES.replace("id: rise; ", ""))
+    folder = source.rename(tmp_path / os.fsdecode(b"n\xff"))
+    (folder / "notes.md").rename(folder / os.fsdecode(b"\xfe.md"))
+    path = "n\\udcff/\\udcfe.md"
+    page = tmp_path / "page.html"
+    done = run("preview", str(folder) if whole else folder.name, "-o", str(page), cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, f"{page}\n")
+    content = data(page.read_text(encoding="utf-8"))
+    assert content["cards"][content["order"][0]]["place"] == f"{path}:4"
+    assert f"\n --> {path}:4:1\n" in content["findings"][0]
+    watch = Watch(folder)
+    folder.rename(source)
+    assert watch.look() is not None
+    assert page_html(watch.preview).encode().count(b"n\\\\udcff: no such folder") == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_package_whose_name_is_no_text(tmp_path: Path) -> None:
+    """Its name is shown escaped, where else its version stands."""
+    package = build_deck(deck(tmp_path), tmp_path / "build", clock=CLOCK).path
+    package = package.rename(tmp_path / os.fsdecode(b"\xff.apkg"))
+    write_preview(package, tmp_path / "page.html")
+    assert data((tmp_path / "page.html").read_text("utf-8"))["version"] == "\\udcff.apkg"
 
 
 def test_what_would_end_the_script_is_escaped(tmp_path: Path) -> None:
