@@ -12,7 +12,7 @@ from crss_deck.card_view import view_of
 from crss_deck.claims import Claims, cards_by_claim, check_claims
 from crss_deck.diagnostics import Diagnostic, Edit, Related
 from crss_deck.folder import CHANGELOG, LOCK, MANIFEST, SourceFolder
-from crss_deck.frontmatter import Word
+from crss_deck.frontmatter import Word, subdeck_span
 from crss_deck.highlight import is_language
 from crss_deck.manifest import Manifest
 from crss_deck.media import Media, note_blocks
@@ -161,6 +161,28 @@ def tag_spelling(draft: Draft) -> Iterator[Diagnostic]:
                     use.span,
                     "spell it in one way",
                     (Related(first[known].span, "the other spelling is here"),),
+                )
+                break
+
+
+def subdeck_spelling(draft: Draft) -> Iterator[Diagnostic]:
+    """Anki takes decks that differ only in case for one: it renames one of them, or joins them."""
+    first: dict[str, tuple[str, Span]] = {}
+    named = {note.common.span.source: note.common.subdeck for note in draft.notes}
+    for source, subdeck in named.items():
+        span = subdeck_span(source)
+        parts = subdeck.split("::")
+        for length in range(1, len(parts) + 1):
+            name = "::".join(parts[:length])
+            known, place = first.setdefault(name.casefold(), (name, span))
+            if known != name:
+                yield Diagnostic(
+                    rules.SUBDECK_SPELLING,
+                    f"the subdeck `{name}` is also spelt `{known}`",
+                    source,
+                    span,
+                    "spell it in one way",
+                    (Related(place, "the other spelling is here"),),
                 )
                 break
 
@@ -322,6 +344,7 @@ CHECKS: tuple[Callable[[Draft], Iterator[Diagnostic]], ...] = (
     duplicate_keys,
     missing_ids,
     tag_spelling,
+    subdeck_spelling,
     unknown_languages,
     claims,
     cards,

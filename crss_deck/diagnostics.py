@@ -141,6 +141,7 @@ FRONT_MATTER_COMMENT = _rule(
     "front-matter-comment", "a # cuts a value of the front matter short", Severity.WARNING
 )
 FRONT_MATTER_VALUE = _rule("front-matter-value", "a front matter value is of the wrong kind")
+SUBDECK_SPELLING = _rule("subdeck-spelling", "a subdeck is spelt in two ways")
 
 # Labels and notes
 MISPLACED_LABEL = _rule("misplaced-label", "a label stands where it opens no field")

@@ -79,6 +79,19 @@ def misplaced_front_matter(source: Source, report: Report, first: Span | None = 
     )
 
 
+_DECK = re.compile(
+    r"""---[ \t]*\n (?:(?!---|deck[ \t]*:).*\n)*
+    deck[ \t]*:[ \t]* (?P<value>"[^"\n]*" | '[^'\n]*' | [^\s#].*?) (?=[ \t]*(?:[ \t]\#.*)?$)""",
+    re.MULTILINE | re.VERBOSE,
+)
+
+
+def subdeck_span(source: Source) -> Span:
+    """The place of the subdeck in a notes file; of the front matter if it is written otherwise."""
+    match = _DECK.match(source.text)
+    return source.span(*match.span("value")) if match else source.span(0, 3)
+
+
 class _Reader:
     def __init__(self, span: Span, report: Report) -> None:
         self._whole = span

@@ -189,6 +189,7 @@ COVERED = {
     "reversed-cloze": "reversed",
     "run-on-labels": _NEAR_LABEL,
     "stray-cloze": rf"{_CLOZE}|{_BLOCK}",
+    "subdeck-spelling": r".+",
     "tag-spelling": r"\S+",
     "type-in-answer": r"type-in.*",
     "unbalanced-html": _TAG,
