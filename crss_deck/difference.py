@@ -133,7 +133,9 @@ class Difference(NamedTuple):
     order: bool = False
     """Whether new cards come in another order."""
     deck: TextChange | None = None
-    """The deck's name."""
+    """The deck's name, if it is another one to Anki."""
+    respelt: tuple[TextChange, ...] = ()
+    """Names of decks that differ in case alone: Anki keeps the one that it has."""
     descriptions: tuple[TextChange, ...] = ()
     """By deck, without the version."""
     held: tuple[NoteName, ...] = ()
@@ -153,6 +155,12 @@ class Difference(NamedTuple):
     def level(self) -> Level:
         """The level that a release with these changes needs."""
         return max((reason.level for reason in self.reasons), default=Level.NONE)
+
+    @property
+    def restyled(self) -> bool:
+        """Whether cards look different: note types that follow the name of the deck do not."""
+        followed = {"name"} if self.deck or self.respelt else set()
+        return any(set(change.design) - followed for change in self.note_types)
 
     @property
     def differs(self) -> bool:
@@ -259,7 +267,8 @@ def compare(old: Package, new: Package, *, dates: bool = True) -> Difference:
         note_types=tuple(_note_types(old, new, dates)),
         media=media,
         order=common != [guid for guid in before if guid in after],
-        deck=TextChange("name", root, new_root) if root != new_root else None,
+        deck=TextChange("name", root, new_root) if root.casefold() != new_root.casefold() else None,
+        respelt=tuple(_respelt(old, new)),
         descriptions=tuple(_descriptions(old, new)),
         **{group: tuple(changes) for group, changes in groups.items()},
     )
@@ -413,8 +422,19 @@ def _root(package: Package) -> str:
 
 
 def _below(package: Package, deck: str) -> str:
-    """A deck's name as seen from the root deck; a deck elsewhere keeps its whole name."""
-    return f"{deck}::".removeprefix(f"{_root(package)}::")
+    """A deck's place seen from the root deck; that of one elsewhere is its whole name.
+
+    Folded, as Anki takes names that differ only in case for one.
+    """
+    return f"{deck}::".casefold().removeprefix(f"{_root(package)}::".casefold())
+
+
+def _respelt(old: Package, new: Package) -> Iterator[TextChange]:
+    before = {deck.name.casefold(): deck.name for deck in old.decks}
+    for deck in new.decks:
+        was = before.get(deck.name.casefold(), deck.name)
+        if was != deck.name:
+            yield TextChange("name", was, deck.name)
 
 
 _VERSION = re.compile(r"^Version (\S++)(?=.*\Z)", re.MULTILINE)
@@ -463,7 +483,8 @@ def _reasons(found: Difference) -> Iterator[Reason]:
             names = tuple(note.name for note in notes)
             yield Reason(level, kind, f"{count_of(len(names), 'note')} {text}", names)
     for kind, text, there in (
-        ("design", "cards look different", any(each.design for each in found.note_types)),
+        ("deck-respelt", "the case of a deck's name differs", found.respelt),
+        ("design", "cards look different", found.restyled),
         ("media", "media files added, changed or removed", found.media),
         ("order", "new cards come in another order", found.order),
         ("description", "the deck is described differently", found.descriptions),

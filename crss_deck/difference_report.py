@@ -99,6 +99,7 @@ def to_text(difference: Difference, color: bool = False) -> str:
         ("media files", found.media, lambda file: line(_SIGNS[file[1]], file[0])),
         ("order", ["of new cards"] if found.order else [], lambda text: line("~", text)),
         ("deck renamed", renamed, lambda deck: line("!", deck.new, f"was {deck.old}")),
+        ("spelt differently", found.respelt, lambda deck: line("~", deck.new, f"was {deck.old}")),
         (
             "described differently",
             found.descriptions,
@@ -173,8 +174,9 @@ def _also(found: Difference, aside: int) -> Iterator[str]:
         (f"Headings, sources or settings of {count_of(aside, 'note')}.", aside),
         (f"The tags of {count_of(len(found.retagged), 'note')}.", found.retagged),
         (f"The name of the deck: {_markdown(found.deck.new if found.deck else '')}.", found.deck),
+        ("The spelling of a deck's name; the one you have stays as it is.", found.respelt),
         (f"The deck of {count_of(len(found.moved), 'note')}.", found.moved),
-        ("How cards look.", any(change.design for change in found.note_types)),
+        ("How cards look.", found.restyled),
         ("The order in which new cards appear.", found.order),
         ("The description of the deck.", found.descriptions),
     ):

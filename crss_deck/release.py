@@ -268,9 +268,12 @@ def _changes(deck: Deck, history: History, package: Package, push: frozenset[str
     if lock is None:
         return []
     changes: list[Change] = []
-    if deck.manifest.name != lock.name:
+    respelt: dict[str, None] = {}
+    if deck.manifest.name.casefold() != lock.name.casefold():
         text = f"the deck is now called “{deck.manifest.name}”, before “{lock.name}”"
         changes.append(Change(Kind.DECK, Level.MAJOR, text, hazard="deck-renamed"))
+    elif deck.manifest.name != lock.name:
+        respelt[_respelt("deck", lock.name, deck.manifest.name)] = None
     base = lock.release(deck.manifest.version)
     merged = {r.date: r.version for r in lock.releases if base and r.date > base.date}
     present = set()
@@ -294,21 +297,32 @@ def _changes(deck: Deck, history: History, package: Package, push: frozenset[str
             changes.append(
                 Change(Kind.RENAMED, Level.PATCH, f"{title}, before `{locked.key}`", state.key)
             )
-        if state.subdeck != locked.subdeck:
+        if state.subdeck.casefold() != locked.subdeck.casefold():
             changes.append(Change(Kind.MOVED, Level.MINOR, title, state.key))
+        elif state.subdeck != locked.subdeck:
+            respelt[_respelt("subdeck", locked.subdeck, state.subdeck)] = None
         changes += _card_changes(state, locked)
     for origin, locked in lock.notes.items():
         if origin not in present and not locked.retired:
             changes.append(Change(Kind.RETIRED, Level.MINOR, f"`{locked.key}`", locked.key))
-    for note_type in package.note_types:
+    # A note type has the deck's name; that it takes the new one is no change of its look.
+    under_old_name = deck._replace(manifest=deck.manifest._replace(name=lock.name))
+    former = package if under_old_name == deck else render_deck(under_old_name, 0)
+    for note_type in former.note_types:
         known = lock.types.get(note_type.kind)
         if known is not None and known.schema != schema_digest(note_type):
             raise ReleaseError(f"schema-changed: {REFUSED['schema-changed']}")
         if known is not None and known.design != design_digest(note_type):
             changes.append(Change(Kind.LOOK, Level.PATCH, f"the look of {note_type.kind} cards"))
+    changes += [Change(Kind.DECK, Level.PATCH, text) for text in respelt]
     if not changes and _differs_otherwise(deck, history, package):
         changes.append(Change(Kind.OTHER, Level.PATCH, "the description or the order of new cards"))
     return changes
+
+
+def _respelt(what: str, old: str, new: str) -> str:
+    """A change of case: Anki takes both for one deck, and keeps the name that it has."""
+    return f"the {what} is now spelt “{new}”, before “{old}”; where it is already, nothing changes"
 
 
 def _text_differs(state: NoteState, locked: LockedNote) -> bool:
@@ -494,6 +508,19 @@ _TITLES = {
 }
 
 
+_FOR_LEARNERS = {
+    "deck-renamed": "New cards come under the new name; the cards you have stay under the old one"
+    " until you move them.",
+    "card-removed": "If you have a card that is gone, it stays and shows that there is nothing to"
+    " ask; Tools > Empty Cards removes it.",
+    "number-reused": "If you still have a card whose number is used again, it asks you the new"
+    " answer with the schedule of the old one.",
+    "number-moved": "Where an answer moved to another card, you are asked one answer with the"
+    " schedule of the other.",
+}
+"""What `RELEASE_HAZARDS` says, to whom it happens."""
+
+
 def changelog_section(
     manifest: Manifest, clock: int, changes: Iterable[Change], first: bool
 ) -> str:
@@ -515,7 +542,7 @@ def changelog_section(
             lines += ["", f"You keep these cards. To suspend them, search in Anki for `{search}`."]
         lines.append("")
     for name in dict.fromkeys(change.hazard for change in changes if change.hazard):
-        lines += [f"**Please note.** {RELEASE_HAZARDS[name]}", ""]
+        lines += [f"**Please note.** {_FOR_LEARNERS[name]}", ""]
     return "\n".join(lines)
 
 

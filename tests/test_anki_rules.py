@@ -515,6 +515,33 @@ def test_rule_11_deck_names_stay(learner: Collection, tmp_path: Path) -> None:
     assert "“Spec::blank”" in found.to_text()
 
 
+def test_rule_11_another_case_is_no_other_name(learner: Collection, tmp_path: Path) -> None:
+    """The deck of a learner keeps its name, and new cards come into it."""
+    first = ours(OURS)
+    old = write(tmp_path / "old.apkg", first)
+    more = OURS + "Q: What is the ninth?\n\nA: The last one.\n<!-- id: ninth -->\n"
+    upper = ours(more, T + DAY, first, toml=DECK_TOML.replace('name = "Spec"', 'name = "SPEC"'))
+    new = write(tmp_path / "new.apkg", redesigned(upper, T, name=first.note_types[0].name))
+    import_package(learner, old)
+    import_package(learner, new)
+    assert [deck.name for deck in learner.decks.all_names_and_ids()] == ["Default", "Spec"]
+    assert len(learner.find_cards("deck:Spec")) == 9
+    found = verify_package(new, [old])
+    assert found.ok
+    assert not {"deck-renamed", "card-not-moved"} & {remark.name for remark in found.remarks}
+
+
+@pytest.mark.parametrize(("one", "other"), [("Tea", "tea"), ("Straße", "STRASSE"), ("Σ", "ς")])
+def test_rule_11_no_two_names_differ_in_case(tmp_path: Path, one: str, other: str) -> None:
+    """Anki invents a name for one of the decks: it folds case as Unicode does, and as we do."""
+    assert one.casefold() == other.casefold()
+    first = renoted(ours(OURS), "third", deck=f"Spec::{one}")
+    first = renoted(first, "sixth", deck=f"Spec::{other}")
+    more = [first.decks[0]._replace(name=f"Spec::{name}") for name in (one, other)]
+    path = write(tmp_path / "new.apkg", first._replace(decks=(*first.decks, *more)))
+    assert names(verify_package(path)) == {"deck-name-changed"}
+
+
 # ------------------------------------------------------------------ media
 
 

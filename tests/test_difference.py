@@ -277,6 +277,29 @@ def test_headings_and_sources_are_counted_for_learners() -> None:
 LOAF = "Q: Loaf?\n\nA: ![round](media/peer.png)\n<!-- id: loaf -->\n"
 
 
+def test_a_deck_of_another_case_is_no_other_deck() -> None:
+    """To Anki it is the one that learners have, with all its cards."""
+    green = f"---\ndeck: Tea\n---\n{TEA}"
+    old = package(green)
+    new = dated(old, package(green.replace("Tea\n---", "TEA\n---"), clock=NEW, name="SPEC"))
+    difference = compare(old, new)
+    assert (difference.deck, difference.moved, difference.safe) == (None, (), True)
+    assert kinds(difference) == {"deck-respelt": ()}
+    assert difference.differs and difference.level is Level.PATCH
+    assert "  ~ SPEC::TEA: was Spec::Tea\n" in to_text(difference)
+    markdown = to_markdown(difference)
+    assert "The spelling of a deck's name" in markdown
+    assert "rename the deck" not in markdown and "Move them" not in markdown
+
+
+def test_the_name_of_a_deck_is_no_look() -> None:
+    """Note types are named after the deck, and look the same under its new name."""
+    difference = between([BREAD], [BREAD], name="Oven")
+    assert kinds(difference) == {"deck-renamed": ()}
+    assert "How cards look" not in to_markdown(difference)
+    assert difference.note_types
+
+
 # ------------------------------------------------------------------ what goes wrong for learners
 
 

@@ -26,7 +26,7 @@ from crss_deck.lock import SPENT, iso, lock_text, read_lock
 from crss_deck.manifest import Manifest
 from crss_deck.note_types import NoteType, note_types
 from crss_deck.package import content_digest
-from crss_deck.release import Kind, Level, ReleaseError, plan_release, release_deck
+from crss_deck.release import _FOR_LEARNERS, Kind, Level, ReleaseError, plan_release, release_deck
 from crss_deck.source import Source
 
 OTHER_PNG = PEER_PNG + b"\0"
@@ -376,7 +376,15 @@ CHANGES = {
     "the deck renamed": Case(
         put('name = "Released"', 'name = "Free"', MANIFEST),
         Level.MAJOR,
+        {("deck", "", "deck-renamed")},
+    ),
+    "the deck renamed, and the look": Case(
+        both(put('name = "Released"', 'name = "Free"', MANIFEST), toml('language = "de"')),
+        Level.MAJOR,
         {("deck", "", "deck-renamed"), *LOOKS},
+    ),
+    "the case of the deck's name": Case(
+        put('name = "Released"', 'name = "RELEASED"', MANIFEST), Level.PATCH, {("deck", "", "")}
     ),
     "reversed off": Case(
         put("; reversed", ""),
@@ -445,6 +453,33 @@ def test_after_a_release_the_build_is_the_release(name: str) -> None:
     assert set(author.statuses().values()) == {Status.SAME}
     assert {key for key, date in author.dates().items() if date == author.date} == changed
     assert "nothing has changed" in refusal(author)
+
+
+def test_the_case_of_a_subdeck() -> None:
+    """Anki takes both spellings for one deck, in which all cards stay: it is told, once."""
+    author = released()
+    author.edit("tags: [t]", "tags: [t]\ndeck: Straße", "z.md")
+    author.files["more.md"] = "---\ndeck: Straße\n---\n" + basic("more")
+    author.release()
+    for path in ("z.md", "more.md"):
+        author.edit("Straße", "STRASSE", path)
+    plan = author.release()
+    (change,) = plan.changes
+    assert (change.kind, change.level, change.hazard) == (Kind.DECK, Level.PATCH, "")
+    assert "“STRASSE”, before “Straße”" in change.text
+    assert author.line("more").subdeck == "STRASSE"
+
+
+def test_the_changelog_speaks_to_who_studies() -> None:
+    """What a hazard does to learners, it says to them."""
+    assert set(_FOR_LEARNERS) == set(RELEASE_HAZARDS)
+    for text in _FOR_LEARNERS.values():
+        assert "you" in text and "learner" not in text and "they" not in text
+    author = released()
+    author.edit("{{c2::bread}}", "bread")
+    changelog = dict(author.plan(allow=["card-removed"]).files)[CHANGELOG]
+    assert _FOR_LEARNERS["card-removed"] in changelog
+    assert RELEASE_HAZARDS["card-removed"] not in changelog
 
 
 def test_the_highest_level_counts() -> None:
