@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
+
+from markdown_it import MarkdownIt
 
 from crss_deck.identity import note_guid
 from crss_deck.lowering import NAME, escape, escape_prose
@@ -129,24 +132,37 @@ def context_html(path: Iterable[Heading], media_name: MediaName) -> str:
 
 def _description(deck: Deck, version: str) -> str:
     """The deck's overview page: the author's Markdown, and a line with version and origin."""
-    manifest = deck.manifest
+    about = _about(deck.manifest, version, str)
+    escaped = _about(deck.manifest, version, _escaped)
+    if escaped != about:
+        markdown = MarkdownIt("commonmark")
+        # Where it reads the same it stays, so that released descriptions do.
+        if markdown.render(escaped) != markdown.render(about):
+            about = escaped
+    own = deck.description.text.strip() if deck.description else ""
+    return "\n\n".join(filter(None, (own, about)))
+
+
+def _about(manifest: Manifest, version: str, text: Callable[[str], str]) -> str:
+    """The line with version and origin; `text` writes what is no Markdown of ours."""
     about = [f"Version {version}"]
     if manifest.authors:
-        about.append("by " + ", ".join(manifest.authors))
+        about.append("by " + ", ".join(map(text, manifest.authors)))
     if manifest.license:
-        about.append(f"license {manifest.license}")
+        about.append(f"license {text(manifest.license)}")
     if manifest.source_title:
-        title = manifest.source_title
-        about.append(
-            f"from [{title}]({manifest.source_url})" if manifest.source_url else f"from “{title}”"
-        )
+        title, address = text(manifest.source_title), text(manifest.source_url)
+        about.append(f"from [{title}]({address})" if address else f"from “{title}”")
     about += [
-        f"[{name}]({address})"
+        f"[{name}]({text(address)})"
         for name, address in (("homepage", manifest.homepage), ("repository", manifest.repository))
         if address
     ]
-    own = deck.description.text.strip() if deck.description else ""
-    return "\n\n".join(filter(None, (own, " · ".join(about))))
+    return " · ".join(about)
+
+
+def _escaped(text: str) -> str:
+    return re.sub(r"[\\`*_\[\]()<>&]", r"\\\g<0>", text)
 
 
 def with_version(package: Package, deck: Deck, version: str) -> Package:

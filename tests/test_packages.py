@@ -17,6 +17,7 @@ import pytest
 from command_helper import environment
 from deck_helper import DECK_TOML, small_deck
 from golden_helper import CLOCK, DECKS, golden_text
+from markdown_it import MarkdownIt
 
 from crss_deck import (
     PackageError,
@@ -31,6 +32,8 @@ from crss_deck import (
 from crss_deck.apkg import package_bytes
 from crss_deck.identity import note_guid
 from crss_deck.package import RenderedNote, content_digest
+
+NOTE = "Q: a\n\nA: b\n<!-- id: x -->\n"
 
 every_deck = pytest.mark.parametrize("deck", DECKS, ids=lambda deck: deck.name)
 
@@ -319,6 +322,54 @@ def test_anki_gets_markdown_and_no_options(built: dict[Path, Path]) -> None:
             assert deck.get("md") is True or deck_id == "1"
             assert deck["dyn"] == 0
         assert list(json.loads(options)) == ["1"]
+
+
+def about(**lines: str) -> str:
+    """The description of a deck whose deck.toml has these values, each as TOML."""
+    listed = (f"{key.replace('_', '.')} = {value}\n" for key, value in lines.items())
+    toml = DECK_TOML + "".join(listed)
+    package = compile_deck(small_deck({"deck.toml": toml, "notes.md": NOTE}), clock=CLOCK).package
+    assert package is not None
+    return package.decks[0].description.partition(" · ")[2]
+
+
+NAMES = {
+    "authors": '["J_o_n *x*", "Ann & Co. (Ed.) 5 * 3", "_A_ &amp; `b` <i>"]',
+    "license": '"CC [BY](x) \\\\* 4.0"',
+    "source_title": '"A [b] ] & c*d*"',
+    "source_url": '"https://example.org/a_(b)_c)?d=e&copy=f"',
+    "homepage": '"https://example.org/(a"',
+}
+
+
+def test_names_in_a_description_are_no_markdown() -> None:
+    """Anki shows authors, license and titles as they stand in deck.toml, and links work."""
+    html = MarkdownIt("commonmark").render(about(**NAMES))
+    assert html == (
+        "<p>by J_o_n *x*, Ann &amp; Co. (Ed.) 5 * 3, _A_ &amp;amp; `b` &lt;i&gt;"
+        " · license CC [BY](x) \\* 4.0"
+        ' · from <a href="https://example.org/a_(b)_c)?d=e&amp;copy=f">A [b] ] &amp; c*d*</a>'
+        ' · <a href="https://example.org/(a">homepage</a></p>\n'
+    )
+
+
+@pytest.mark.anki
+def test_anki_reads_names_in_a_description(tmp_path: Path) -> None:
+    """As markdown-it does."""
+    from anki_helper import new_collection
+
+    with new_collection(tmp_path) as collection:
+        html = collection.render_markdown(about(**NAMES)).replace(' rel="noopener noreferrer"', "")
+    assert html == MarkdownIt("commonmark").render(about(**NAMES))
+
+
+def test_a_description_without_markdown_is_as_it_was() -> None:
+    """Nothing is escaped that Markdown does not read, so that no released description changes."""
+    assert about(
+        authors='["J_o_n", "Ann & Co. (Ed.) 5 * 3"]',
+        source_title='"A [b] & c"',
+        source_url='"https://example.org/a_(b)_c?d=e"',
+    ) == ("by J_o_n, Ann & Co. (Ed.) 5 * 3 · from [A [b] & c](https://example.org/a_(b)_c?d=e)")
 
 
 # ------------------------------------------------------------------ reading what others wrote
