@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from crss_deck import diagnostics as rules
 from crss_deck.checks import CHECKS, MAX_FINDINGS, Draft, notes_paths
 from crss_deck.claims import Coverage, cards_by_claim, coverage, read_claims
-from crss_deck.diagnostics import Diagnostic, Report, Rule, Severity, sort_key
-from crss_deck.folder import LOCK, MANIFEST, SourceFolder
+from crss_deck.diagnostics import Diagnostic, Rule, Severity, sort_key
+from crss_deck.folder import LOCK, MANIFEST, SourceFolder, can_hold
 from crss_deck.frontmatter import Word
 from crss_deck.history import History, check_against_lock, forgotten_names, stamped
 from crss_deck.keys import propose_keys
@@ -81,11 +81,11 @@ def compile_deck(
         raise ValueError("a second process knows no other parser than parse_notes")
     found = list(folder.problems)
     manifest = _manifest(folder, found)
-    stylesheet = read_stylesheet(folder, manifest, found.append)
-    claims = wording = None
-    if manifest is not None:
-        claims = _named(folder, "claims", manifest.claims, read_claims, found)
-        wording = _named(folder, "wording", manifest.wording, read_wording, found)
+    named = _named_files(folder, manifest, found)
+    description = named.get("description")
+    stylesheet = read_stylesheet(named["stylesheet"], found.append) if "stylesheet" in named else ""
+    claims = read_claims(named["claims"], found.append) if "claims" in named else None
+    wording = read_wording(named["wording"], found.append) if "wording" in named else None
     lock = read_lock(folder.texts[LOCK], found.append) if LOCK in folder.texts else None
     notes: list[Note] = []
     tags: list[TagUse] = []
@@ -121,7 +121,6 @@ def compile_deck(
         compilation = compilation._replace(coverage=coverage(claims, cards_by_claim(notes)))
     if manifest is None or compilation.errors:
         return compilation
-    description = folder.texts.get(manifest.description)
     deck = Deck(manifest, tuple(notes), description, media.found, stylesheet)
     return _dated(compilation._replace(deck=deck), deck, lock, folder, clock)
 
@@ -172,7 +171,7 @@ def _check_lock(
                 f"the deck was released as `{lock.deck_id}`: under another id every note would be"
                 " a new one",
                 folder.texts[MANIFEST],
-                None,
+                value_span(folder.texts[MANIFEST], "id"),
                 f'write id = "{lock.deck_id}"; for a new deck, remove deck.lock',
             )
         )
@@ -211,50 +210,39 @@ def _manifest(folder: SourceFolder, found: list[Diagnostic]) -> Manifest | None:
             missing = Source(folder.shown + MANIFEST, "")
             found.append(Diagnostic(rules.MANIFEST_SYNTAX, "there is no deck.toml", missing))
         return None
-    manifest = read_manifest(source, found.append)
-    unread = {problem.source.path.removeprefix(folder.shown) for problem in folder.problems}
-    if (
-        manifest is not None
-        and manifest.description
-        and not (
-            manifest.description.endswith(".md")
-            and manifest.description in {*folder.texts, *unread}
-        )
-    ):
-        found.append(
-            Diagnostic(
-                rules.MANIFEST_VALUE,
-                f"`description` names `{manifest.description}`, which is no Markdown file here",
-                source,
-                help='write description = "description.md", or add that file',
+    return read_manifest(source, found.append)
+
+
+_NAMED = {
+    "description": ("description.md", "Markdown file"),
+    "stylesheet": ("style.css", "stylesheet"),
+    "claims": ("claims.toml", "TOML file"),
+    "wording": ("wording.toml", "TOML file"),
+}
+"""By the key of deck.toml that names a file: a good name for it, and what it is."""
+
+
+def _named_files(
+    folder: SourceFolder, manifest: Manifest | None, found: list[Diagnostic]
+) -> dict[str, Source]:
+    """The files that deck.toml names, by key; one that is not there, or no such file, is said."""
+    named = {}
+    unread = {problem.source.path for problem in folder.problems}
+    for key, (good, what) in _NAMED.items():
+        path: str = getattr(manifest, key, "")
+        fits = path.endswith(good[good.index(".") :]) and path != MANIFEST
+        if path in folder.texts and fits:
+            named[key] = folder.texts[path]
+        elif path and folder.shown + path not in unread:
+            found.append(
+                Diagnostic(
+                    rules.MANIFEST_VALUE,
+                    f"`{key}` names `{path}`, which is no {what} here",
+                    folder.texts[MANIFEST],
+                    value_span(folder.texts[MANIFEST], key),
+                    f"make the file {folder.shown}{path}"
+                    if fits and can_hold(path)
+                    else f'write {key} = "{good}", and make the file {folder.shown}{good}',
+                )
             )
-        )
-    return manifest
-
-
-_Read = TypeVar("_Read")
-
-
-def _named(
-    folder: SourceFolder,
-    key: str,
-    path: str,
-    read: Callable[[Source, Report], _Read | None],
-    found: list[Diagnostic],
-) -> _Read | None:
-    """What is read from a TOML file that deck.toml names under a key; None if there is none."""
-    if not path:
-        return None
-    if path in folder.texts and path.endswith(".toml") and path != MANIFEST:
-        return read(folder.texts[path], found.append)
-    if not any(problem.source.path == folder.shown + path for problem in folder.problems):
-        found.append(
-            Diagnostic(
-                rules.MANIFEST_VALUE,
-                f"`{key}` names `{path}`, which is no TOML file here",
-                folder.texts[MANIFEST],
-                value_span(folder.texts[MANIFEST], key),
-                f'write {key} = "{key}.toml", or add that file',
-            )
-        )
-    return None
+    return named

@@ -100,6 +100,11 @@ def _hidden(name: str) -> bool:
     return name.startswith((".", "_"))
 
 
+def can_hold(path: str) -> bool:
+    """Whether a source folder can have a file of that path, which is read."""
+    return "\\" not in path and all(part and not _hidden(part) for part in path.split("/"))
+
+
 def _read(path: Path, real_root: Path) -> File:
     """Read a regular file inside the root; a device or pipe is never opened."""
     if path.is_symlink():

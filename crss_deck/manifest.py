@@ -185,9 +185,7 @@ class _Reader:
         manifest = Manifest(
             id=deck_id,
             name=self._name(table),
-            version=self._matching(
-                table, "version", VERSION, "three numbers", f'"{_three(table.get("version"))}"'
-            ),
+            version=self._version(table),
             tag_root=self._matching(table, "tag_root", TAG, "a tag", '"MyDeck"') or deck_id,
             language=self._matching(table, "language", LANGUAGE, "a language tag", '"en-US"')
             or "en",
@@ -250,6 +248,15 @@ class _Reader:
         if value and not pattern.fullmatch(value):
             self._toml.wrong(key, wanted, f"{key} = {example}", section)
         return value
+
+    def _version(self, table: dict[str, Any]) -> str:
+        value = table.get("version")
+        span = self._toml.value("version") if type(value) in (int, float) else None
+        example = f'"{_three(span.text if span else value)}"'  # 1.10 is not 1.1
+        if span is not None:
+            self._toml.wrong("version", "three numbers between quotes", f"version = {example}")
+            return ""
+        return self._matching(table, "version", VERSION, "three numbers", example)
 
     def _rules(self, table: dict[str, Any], key: str) -> tuple[RuleUse, ...]:
         """The names of rules: errors of form cannot be ignored, and only infos need be selected."""

@@ -6,8 +6,7 @@ import re
 
 from crss_deck import diagnostics as rules
 from crss_deck.diagnostics import Diagnostic, Report
-from crss_deck.folder import MANIFEST, SourceFolder
-from crss_deck.manifest import Manifest
+from crss_deck.source import Source
 
 _TOKEN = r"""(?xsi)
       /\*.*?(?P<comment>\*/|\Z)
@@ -21,27 +20,12 @@ _TOKEN = r"""(?xsi)
 _END = r"(?i)</style"
 
 
-def read_stylesheet(folder: SourceFolder, manifest: Manifest | None, report: Report) -> str:
-    """The text of the stylesheet that deck.toml names; faults are reported.
+def read_stylesheet(source: Source, report: Report) -> str:
+    """The text of the deck's stylesheet; faults are reported.
 
     Cards must look the same without a network, and tell nobody when they are studied: nothing is
     fetched. A font or a small picture can lie in the stylesheet itself, as a `data:` address.
     """
-    path = manifest.stylesheet if manifest else ""
-    if not path:
-        return ""
-    source = folder.texts.get(path)
-    if source is None or not path.endswith(".css"):
-        if folder.shown + path not in {problem.source.path for problem in folder.problems}:
-            report(
-                Diagnostic(
-                    rules.MANIFEST_VALUE,
-                    f"`stylesheet` names `{path}`, which is no stylesheet here",
-                    folder.texts[MANIFEST],
-                    help='write stylesheet = "style.css", or add that file',
-                )
-            )
-        return ""
 
     def say(match: re.Match[str], message: str, help: str) -> None:
         line = match.group().split("\n", 1)[0]
