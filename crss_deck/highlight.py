@@ -109,6 +109,8 @@ def highlight(code: str, language: str) -> Iterator[tuple[str, str]]:
         # A lexer that loses or changes text is not trusted with it.
         yield "", code
         return
+    while not runs[-1][1]:  # some lexers end with nothing
+        runs.pop()
     name, last = runs.pop()
     yield from runs
     if last != "\n":

@@ -5,7 +5,7 @@ import random
 import re
 
 import pytest
-from pygments.lexers import find_lexer_class_by_name
+from pygments.lexers import find_lexer_class_by_name, get_all_lexers
 from pygments.unistring import xid_start
 
 from crss_deck import highlight
@@ -48,3 +48,16 @@ def test_what_is_not_compiled_for_ascii(monkeypatch: pytest.MonkeyPatch) -> None
     assert compiled
     assert not any(xid_start in each for each in compiled)
     assert ("hl-name", "größe") in highlight.highlight("def größe(): pass", "python")
+
+
+def test_the_texts_add_up_to_the_code() -> None:
+    """Whatever a lexer makes of it, and with no line end that the code has not."""
+    codes = ("a\n  b: c", "a", "", "\n", "a\n\n", " % x = 'y'\n%p= z", "if (x) { y }\n")
+    wrong = {
+        (language, code)
+        for _, names, *_ in get_all_lexers()
+        for language in names[:1]
+        for code in codes
+        if "".join(text for _, text in highlight.highlight(code, language)) != code
+    }
+    assert wrong == set()
