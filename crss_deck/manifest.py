@@ -18,7 +18,12 @@ MAX_KEY_LENGTH = 64
 TAG = re.compile(r"[\w-]+(?:\.[\w-]+)*(?:::[\w-]+(?:\.[\w-]+)*)*")
 CLAIM = re.compile(r"[A-Za-z0-9]+(?:[-._][A-Za-z0-9]+)*")
 VERSION = re.compile(r"(?:0|[1-9][0-9]{0,8})(?:\.(?:0|[1-9][0-9]{0,8})){2}")
-LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*")
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*")
+_NAMED_LANGUAGES = {
+    "english": "en", "german": "de", "deutsch": "de", "french": "fr", "français": "fr",
+    "spanish": "es", "español": "es", "portuguese": "pt", "português": "pt", "italian": "it",
+    "italiano": "it", "polish": "pl", "polski": "pl",
+}  # fmt: skip
 _URL = re.compile(r"https?://[^\s/?#<>\"]+[^\s<>\"]*")
 _URL_OR_MAIL = re.compile(rf"{_URL.pattern}|mailto:[^\s<>\"]+")
 _RIGHT_TO_LEFT = frozenset(
@@ -187,8 +192,7 @@ class _Reader:
             name=self._name(table),
             version=self._version(table),
             tag_root=self._matching(table, "tag_root", TAG, "a tag", '"MyDeck"') or deck_id,
-            language=self._matching(table, "language", LANGUAGE, "a language tag", '"en-US"')
-            or "en",
+            language=read_language(toml, table) or "en",
             description=self._text(table, "description"),
             authors=toml.texts(table, "authors", "a list of names", 'authors = ["A. Author"]'),
             license=self._text(table, "license"),
@@ -331,6 +335,16 @@ class _Reader:
         if name and (problem := deck_name_problem(name)):
             self._toml.wrong("name", problem, _example("name"))
         return name
+
+
+def read_language(toml: TomlFile, table: dict[str, Any]) -> str:
+    """The value of `language`, a tag by which programs know it; a fault is reported."""
+    value = toml.text(table, "language", 'language = "en"')
+    if value and not _LANGUAGE.fullmatch(value):
+        tag = _NAMED_LANGUAGES.get(value.lower(), value.replace("_", "-"))
+        meant = f'language = "{tag}"' if _LANGUAGE.fullmatch(tag) else ""
+        toml.wrong("language", "a language tag", meant or 'a tag such as "en" or "pt-BR"')
+    return value
 
 
 _VERSION_LINE = re.compile(r"""^version[ \t]*=[ \t]*["']([^"'\n]+)["']""", re.MULTILINE)

@@ -11,7 +11,7 @@ from crss_deck import diagnostics as rules
 from crss_deck.card_rules import finding
 from crss_deck.card_view import Prose, View
 from crss_deck.diagnostics import Diagnostic, Report, Severity
-from crss_deck.manifest import LANGUAGE
+from crss_deck.manifest import read_language
 from crss_deck.model import Markdown
 from crss_deck.source import Source, Span
 from crss_deck.spelling import suggestion
@@ -89,9 +89,7 @@ def read_wording(source: Source, report: Report) -> Wording | None:
     for key in table:
         if key not in ("language", "word"):
             toml.unknown(key, ("language", "word"))
-    language = toml.text(table, "language", 'language = "en"')
-    if language and not LANGUAGE.fullmatch(language):
-        toml.wrong("language", "a language tag", 'language = "en"')
+    language = read_language(toml, table)
     listed = table.get("word", [])
     if not isinstance(listed, list) or not all(isinstance(each, dict) for each in listed):
         toml.wrong("word", "tables of their own", '[[word]]\n  avoid = ["…"]')

@@ -199,6 +199,34 @@ def test_unknown_key_of_deck_toml_is_suggested() -> None:
     assert "`tag_root`" in found.help
 
 
+@pytest.mark.parametrize(
+    ("language", "help"),
+    [
+        ("english", 'write language = "en"'),
+        ("Deutsch", 'write language = "de"'),
+        ("FRANÇAIS", 'write language = "fr"'),
+        ("pt_BR", 'write language = "pt-BR"'),
+        ("klingon", 'write a tag such as "en" or "pt-BR"'),
+        ("en-", 'write a tag such as "en" or "pt-BR"'),
+    ],
+)
+def test_a_language_is_no_name(language: str, help: str) -> None:
+    """The tag of a language has two or three letters, and what is meant is said."""
+    line = f'language = "{language}"\n'
+    for path, text in {"deck.toml": "", "words.toml": 'wording = "words.toml"\n'}.items():
+        files = {"deck.toml": DECK_TOML + text, "words.toml": "", "notes.md": NOTE}
+        files[path] += line
+        (found,) = compile_deck(small_deck(files)).errors
+        assert (found.source.path, found.help) == (path, help)
+
+
+@pytest.mark.parametrize("language", ["en", "nds", "zh-Hant-TW", "de-CH-1996", "es-419"])
+def test_a_language_is_a_tag(language: str) -> None:
+    """With its script, region and variants."""
+    folder = small_deck({"deck.toml": f'{DECK_TOML}language = "{language}"\n', "notes.md": NOTE})
+    assert findings(compile_deck(folder).diagnostics) == []
+
+
 def test_a_field_that_no_card_can_show() -> None:
     """A field of more than 100 000 characters is an error at its label."""
     text = "Q: one\n\nA: " + "word " * 20_001 + "\n<!-- id: x -->\n"
