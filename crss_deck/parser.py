@@ -33,7 +33,7 @@ MAX_FIELD_LENGTH = 100_000
 
 _OPENING = (labels.QUESTION, labels.CLOZE)
 _JOINED_ENTRY = re.compile(rf"[\s,]+((?:{'|'.join(METADATA_KEYS)})\b:?)")
-_ALLOW = re.compile(r"[a-z-]+\s*\(([^)]*)\)")
+_ALLOW = re.compile(r"[a-z-]+\s*\(((?:\([^()]*\)|[^)])*)\)")
 
 
 class TagUse(NamedTuple):
@@ -458,7 +458,7 @@ class _Parser:
                             for part in parts
                         ),
                     )
-                )[:MAX_TAG_LENGTH]
+                )[:MAX_TAG_LENGTH].rstrip(":.")
                 self._say(
                     rules.INVALID_TAG,
                     f"`{tag}` is no tag: letters, digits, `_`, `-` and single dots,"

@@ -199,6 +199,16 @@ def test_unknown_key_of_deck_toml_is_suggested() -> None:
     assert "`tag_root`" in found.help
 
 
+@pytest.mark.parametrize("tag", [f"{'a' * 99}::b", f"{'a' * 98}::b", f"{'a' * 99}.b", "a" * 101])
+def test_a_tag_cut_short_is_a_tag(tag: str) -> None:
+    """What is to be written in the place of one that is too long has no end that is none."""
+    note = NOTE.replace("id: x", "id: x; tags: {}")
+    (found,) = compile_deck(small_deck({"notes.md": note.format(tag)})).errors
+    better = found.help.split()[1]
+    assert tag.startswith(better) and len(better) >= 98
+    assert findings(compile_deck(small_deck({"notes.md": note.format(better)})).diagnostics) == []
+
+
 @pytest.mark.parametrize(
     ("language", "help"),
     [

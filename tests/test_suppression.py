@@ -57,6 +57,12 @@ def test_a_reason_is_required(reason: str) -> None:
     ]
 
 
+@pytest.mark.parametrize("reason", ["it is (very) needed", "(a) and (b)", "as in (a", "f()"])
+def test_a_reason_may_have_brackets(reason: str) -> None:
+    """The last bracket ends it."""
+    assert allowing(f"allow: prose-math ({reason})") == []
+
+
 def test_an_unknown_rule_is_an_error() -> None:
     """A misspelt name is no silent nothing."""
     assert ("error", "invalid-allow") in allowing("allow: prose-maths (why)")
