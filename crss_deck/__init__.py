@@ -20,9 +20,15 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from crss_deck.apkg import PackageError, read_apkg
-    from crss_deck.build import BuildResult, DeckError, OutputFolderError, build_deck
-    from crss_deck.compiler import Compilation, compile_deck
-    from crss_deck.diagnostics import RULES, Diagnostic, Rule, Severity
+    from crss_deck.build import (
+        BuildResult,
+        DeckError,
+        NotReleasedError,
+        OutputFolderError,
+        build_deck,
+    )
+    from crss_deck.compiler import ClockError, Compilation, compile_deck
+    from crss_deck.diagnostics import RULES, Diagnostic, Edit, Related, Rule, Severity
     from crss_deck.folder import SourceFolder, SourceFolderError, read_deck
     from crss_deck.output import write_apkg
     from crss_deck.package import Package
@@ -30,14 +36,18 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "BuildResult": "build",
+    "ClockError": "compiler",
     "Compilation": "compiler",
     "DeckError": "build",
     "Diagnostic": "diagnostics",
+    "Edit": "diagnostics",
     "Location": "source",
+    "NotReleasedError": "build",
     "OutputFolderError": "build",
     "Package": "package",
     "PackageError": "apkg",
     "RULES": "diagnostics",
+    "Related": "diagnostics",
     "Rule": "diagnostics",
     "Severity": "diagnostics",
     "Source": "source",
@@ -54,13 +64,17 @@ _HOMES = {
 __all__ = [
     "RULES",
     "BuildResult",
+    "ClockError",
     "Compilation",
     "DeckError",
     "Diagnostic",
+    "Edit",
     "Location",
+    "NotReleasedError",
     "OutputFolderError",
     "Package",
     "PackageError",
+    "Related",
     "Rule",
     "Severity",
     "Source",

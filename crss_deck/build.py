@@ -66,8 +66,9 @@ def build_deck(
     draft. `locked` refuses a draft, `after` names earlier packages whose learners must get every
     change, `parallel` is as for `compile_deck`.
     Raises DeckError if the deck has errors, NotReleasedError for a draft where none is wanted or a
-    change that would not arrive, and OSError if a file cannot be read or written; then the output
-    folder is as it was.
+    change that would not arrive, PackageError if a file of `after` is no package, ClockError as
+    `compile_deck`, and OSError if a file cannot be read or written; then the output folder is as it
+    was.
     """
     folder = Path(output)
     check_output(Path(source), folder)

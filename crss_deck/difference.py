@@ -180,8 +180,8 @@ class Difference(NamedTuple):
 def open_side(path: str | os.PathLike[str], *, clock: int | None = None) -> Package:
     """The package in an .apkg file, or the one that a source folder makes, with its deck.lock.
 
-    Raises PackageError if the file is no package, DeckError if the deck has errors, and OSError if
-    nothing can be read there.
+    Raises PackageError if the file is no package, DeckError if the deck has errors, ClockError as
+    `compile_deck`, and OSError if nothing can be read there.
     """
     if not Path(path).is_dir():
         return read_apkg(path)

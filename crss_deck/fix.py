@@ -71,7 +71,8 @@ def fix_deck(
     """Make the changes that the findings of a source folder propose; with `write` false, only tell.
 
     Line ends, a BOM and file modes stay as they are. Raises OSError if a file cannot be read or
-    written, and ChangedMeanwhileError, with that file untouched, if it is not what was read.
+    written, ChangedMeanwhileError, with that file untouched, if it is not what was read, and
+    ClockError as `compile_deck`.
     """
     root = Path(path)
     folder = read_deck(root)

@@ -58,7 +58,7 @@ def init_deck(path: str | os.PathLike[str], *, suffix: str, name: str = "") -> N
     folder = _text_of(Path(os.path.normpath(root.absolute())).name)
     name = name or _name_of(folder)
     if problem := name_problem(name):
-        raise ValueError(problem)
+        raise ValueError(f"the name must be {problem}")
     start = slug(folder)[: MAX_KEY_LENGTH - len(suffix) - 1].strip("-") or "deck"
     identity = f"{start}-{suffix}"
     if root.exists() and not root.is_dir():

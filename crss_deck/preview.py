@@ -90,7 +90,8 @@ def write_preview(
     """Write the page of a source folder's or a package's cards, and tell what is on it.
 
     The bytes depend on the deck alone. Raises DeckError if the deck has errors, PackageError if the
-    file is no package, and OSError if a file cannot be read or written; then nothing is written.
+    file is no package, ClockError as `compile_deck`, and OSError if a file cannot be read or
+    written; then nothing is written.
     """
     path = Path(output)
     if Path(source).is_dir():
@@ -122,7 +123,7 @@ class Previewer:
         self._sides: dict[tuple[RenderedNote, int], _Sides] = {}
 
     def look(self, *, clock: int | None = None) -> Preview:
-        """The deck as it is now. Raises PackageError, or OSError if it cannot be read."""
+        """The deck as it is now. Raises PackageError, ClockError or OSError as `write_preview`."""
         if self.source.is_file():
             read = read_apkg(self.source)
             notes = sorted(read.notes, key=lambda note: note.due)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import inspect
+import re
 import subprocess
 import sys
 import typing
@@ -14,6 +16,10 @@ from command_helper import environment
 from deck_helper import DECK_TOML, PEER_PNG
 
 import crss_deck
+from crss_deck.difference import compare_paths
+from crss_deck.fix import fix_deck
+from crss_deck.preview import write_preview
+from crss_deck.release import release_deck
 
 PACKAGE = Path(crss_deck.__file__).parent
 PUBLIC = sorted(set(crss_deck.__all__) - {"__version__"})
@@ -188,7 +194,50 @@ def test_errors_are_of_the_kinds_that_programs_expect() -> None:
     assert issubclass(crss_deck.SourceFolderError, OSError)
     assert issubclass(crss_deck.OutputFolderError, OSError)
     assert issubclass(crss_deck.PackageError, ValueError)
-    assert not issubclass(crss_deck.DeckError, (OSError, ValueError))
+    assert issubclass(crss_deck.ClockError, ValueError)
+    for refusal in (crss_deck.DeckError, crss_deck.NotReleasedError):
+        assert not issubclass(refusal, (OSError, ValueError))
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in PUBLIC if inspect.isfunction(getattr(crss_deck, name))]
+)
+def test_what_a_public_function_raises_is_public(name: str) -> None:
+    """A program can catch by its name whatever the function is said to raise."""
+    raised = re.findall(r"\b[A-Z]\w+Error\b", getattr(crss_deck, name).__doc__)
+    assert all(hasattr(builtins, each) or each in PUBLIC for each in raised)
+
+
+def test_what_a_finding_holds_is_public() -> None:
+    """Its place, other places, and the change that would mend it have types with names."""
+    fields = typing.get_type_hints(crss_deck.Diagnostic).values()
+    parts = {part for field in fields for part in (field, *typing.get_args(field))}
+    ours = {part for part in parts if getattr(part, "__module__", "").startswith("crss_deck.")}
+    assert {part.__name__ for part in ours} == {"Rule", "Source", "Span", "Related", "Edit"}
+    assert all(getattr(crss_deck, part.__name__) is part for part in ours)
+
+
+def test_a_build_raises_what_it_says(tmp_path: Path) -> None:
+    """A draft where none is wanted, a clock that is behind, and a file that is no package."""
+    deck = tmp_path / "source"
+    deck.mkdir()
+    (deck / "deck.toml").write_text(DECK_TOML, encoding="utf-8")
+    (deck / "notes.md").write_text("Q: a\n\nA: b\n<!-- id: x -->\n", encoding="utf-8")
+    output = tmp_path / "build"
+    with pytest.raises(crss_deck.NotReleasedError):
+        crss_deck.build_deck(deck, output, locked=True)
+    with pytest.raises(crss_deck.PackageError):
+        crss_deck.build_deck(deck, output, after=[deck / "notes.md"])
+    release_deck(deck, clock=1_600_000_000)
+    (deck / "notes.md").write_text("Q: a\n\nA: c\n<!-- id: x -->\n", encoding="utf-8")
+    for use in (crss_deck.build_deck, write_preview):
+        with pytest.raises(crss_deck.ClockError):
+            use(deck, tmp_path / "x.html", clock=1_600_000_000)
+    with pytest.raises(crss_deck.ClockError):
+        fix_deck(deck, clock=1_600_000_000)
+    with pytest.raises(crss_deck.ClockError):
+        compare_paths(deck, deck, clock=1_600_000_000)
+    assert not output.exists()
 
 
 def test_rules_have_names_that_name_faults() -> None:

@@ -191,7 +191,7 @@ def test_a_wrong_name_is_refused(name: str, tmp_path: Path) -> None:
     assert f"--name must be {name_problem(name)}" in done.stderr
     assert list(tmp_path.iterdir()) == []
     if name:
-        with pytest.raises(ValueError, match=re.escape(name_problem(name))):
+        with pytest.raises(ValueError, match=re.escape(f"the name must be {name_problem(name)}")):
             init_deck(tmp_path / "tea", suffix=SUFFIX, name=name)
 
 
