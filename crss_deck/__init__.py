@@ -20,17 +20,11 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from crss_deck.apkg import PackageError, read_apkg
-    from crss_deck.build import (
-        BuildResult,
-        DeckError,
-        NotReleasedError,
-        OutputFolderError,
-        build_deck,
-    )
-    from crss_deck.compiler import ClockError, Compilation, compile_deck
+    from crss_deck.build import BuildResult, NotReleasedError, build_deck
+    from crss_deck.compiler import ClockError, Compilation, DeckError, compile_deck
     from crss_deck.diagnostics import RULES, Diagnostic, Edit, Related, Rule, Severity
     from crss_deck.folder import SourceFolder, SourceFolderError, read_deck
-    from crss_deck.output import write_apkg
+    from crss_deck.output import OutputFolderError, write_apkg
     from crss_deck.package import Package
     from crss_deck.source import Location, Source, Span
 
@@ -38,12 +32,12 @@ _HOMES = {
     "BuildResult": "build",
     "ClockError": "compiler",
     "Compilation": "compiler",
-    "DeckError": "build",
+    "DeckError": "compiler",
     "Diagnostic": "diagnostics",
     "Edit": "diagnostics",
     "Location": "source",
     "NotReleasedError": "build",
-    "OutputFolderError": "build",
+    "OutputFolderError": "output",
     "Package": "package",
     "PackageError": "apkg",
     "RULES": "diagnostics",

@@ -13,29 +13,18 @@ from typing import NamedTuple
 from crss_deck import __version__
 from crss_deck.apkg import genanki_version, package_bytes, read_apkg
 from crss_deck.claims import Coverage
-from crss_deck.compiler import Compilation, compile_deck
-from crss_deck.diagnostics import Diagnostic
+from crss_deck.compiler import Compilation, DeckError, compile_deck
 from crss_deck.folder import read_deck
+from crss_deck.grammar import grammar_versions
+from crss_deck.highlight import pygments_version
 from crss_deck.history import Status
 from crss_deck.lock import iso
 from crss_deck.manifest import Manifest
-from crss_deck.output import Writer, replace_files
+from crss_deck.output import check_output, replace_files, writer_of
 from crss_deck.package import Package
 
 RECORD_FORMAT = 1
 CHECKSUMS = "SHA256SUMS"
-
-
-class DeckError(Exception):
-    """The deck has errors, so nothing was built; `diagnostics` holds all findings."""
-
-    def __init__(self, diagnostics: tuple[Diagnostic, ...]) -> None:
-        super().__init__("the deck has errors")
-        self.diagnostics = diagnostics
-
-
-class OutputFolderError(OSError):
-    """The output folder is no place to write to."""
 
 
 class NotReleasedError(Exception):
@@ -154,23 +143,6 @@ def _check_arrival(path: str | os.PathLike[str], package: Package) -> None:
         )
 
 
-def writer_of(content: bytes) -> Writer:
-    """A writer of bytes that are there already."""
-    return lambda stream: stream.write(content)
-
-
-def check_output(source: Path, output: Path) -> None:
-    """Refuse an output folder inside the source folder, where its files would count as the deck's.
-
-    Raises OutputFolderError.
-    """
-    if output.exists() and not output.is_dir():
-        raise OutputFolderError(f"{output}: this is a file, not a folder to write to")
-    inside, outside = output.resolve(), source.resolve()
-    if inside == outside or outside in inside.parents:
-        raise OutputFolderError(f"{output}: the output folder lies inside the source folder")
-
-
 def _record(manifest: Manifest, compilation: Compilation, name: str, content: bytes) -> bytes:
     """What was built and by what, for people and machines: the same bytes for the same build."""
     package = compilation.package
@@ -221,14 +193,9 @@ def lock_tools() -> dict[str, str]:
 
 def tool_versions() -> dict[str, str]:
     """The versions of everything that shapes the bytes of a package."""
-    import markdown_it
-    import mdit_py_plugins
-    import pygments
-
     return {
         "crss-deck": __version__,
         "genanki": genanki_version(),
-        "markdown-it-py": markdown_it.__version__,
-        "mdit-py-plugins": mdit_py_plugins.__version__,
-        "pygments": pygments.__version__,
+        **grammar_versions(),
+        "pygments": pygments_version(),
     }

@@ -27,7 +27,7 @@ def finding(rule: Rule, message: str, span: Span, help: str, *also: Related) -> 
 
 
 def _over(rule: Rule, limit: Limit, count: int) -> Rule | None:
-    """The rule at the severity that so many have; None if they are not too many."""
+    """The rule at the severity for that count; None within the limit."""
     if limit.error and count > limit.error:
         return rule._replace(severity=Severity.ERROR)
     return rule if count > limit.warning else None

@@ -193,7 +193,8 @@ def build(
     Writes the .apkg, its build record (.json) and SHA256SUMS, and prints the path of the .apkg.
     Nothing is touched when there is an error.
     """
-    from crss_deck.build import DeckError, NotReleasedError, build_deck
+    from crss_deck.build import NotReleasedError, build_deck
+    from crss_deck.compiler import DeckError
     from crss_deck.report import count_of
 
     if not output:
@@ -342,9 +343,10 @@ def release(
     Without SOURCE, of the deck in the folder source. Writes the version into deck.toml, a section
     of CHANGELOG.md for learners, and deck.lock. Makes no commit and no tag, and says which to make.
     """
-    from crss_deck.build import DeckError
+    from crss_deck.compiler import DeckError
+    from crss_deck.hazards import Level
     from crss_deck.lock import from_iso
-    from crss_deck.release import RELEASE_FILES, Level, ReleaseError, release_deck
+    from crss_deck.release import RELEASE_FILES, ReleaseError, release_deck
     from crss_deck.report import printable
 
     talk = _Talk(quiet, verbose, color)
@@ -418,7 +420,7 @@ def diff(
     Each is an .apkg file or a source folder. Exits with 1 if something in NEW would not reach
     learners who have OLD.
     """
-    from crss_deck.build import DeckError
+    from crss_deck.compiler import DeckError
     from crss_deck.difference import compare_paths
     from crss_deck.difference_report import to_json, to_markdown, to_text
 
@@ -528,7 +530,7 @@ def preview(
     path is printed. With --watch nothing is written: its address is printed, and it follows every
     save until Ctrl+C.
     """
-    from crss_deck.build import DeckError
+    from crss_deck.compiler import DeckError
     from crss_deck.preview import write_preview
     from crss_deck.report import count_of
 
@@ -585,7 +587,7 @@ def _watch(source: str, port: int, open_: bool, talk: _Talk) -> int:
                 click.echo(time.strftime("--- %H:%M:%S"), err=True)
             tell(shown)
             _flush()
-            gc.collect()  # when the news are out: this may run for days
+            gc.collect()  # once the news is out: this may run for days
     return DONE
 
 

@@ -1,4 +1,4 @@
-"""The hops from a source folder to a package, in order, and nothing else."""
+"""The stages from a source folder to a package, in order, and nothing else."""
 
 from __future__ import annotations
 
@@ -55,6 +55,14 @@ class Compilation(NamedTuple):
     def draft(self) -> bool:
         """Whether the package is anything but the release that deck.lock describes."""
         return self.deck is None or self.version != self.deck.manifest.version
+
+
+class DeckError(Exception):
+    """The deck has errors, so nothing was built; `diagnostics` holds all findings."""
+
+    def __init__(self, diagnostics: tuple[Diagnostic, ...]) -> None:
+        super().__init__("the deck has errors")
+        self.diagnostics = diagnostics
 
 
 class ClockError(ValueError):

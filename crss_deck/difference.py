@@ -14,20 +14,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from crss_deck.apkg import read_apkg
-from crss_deck.build import DeckError
-from crss_deck.compiler import compile_deck
+from crss_deck.compiler import DeckError, compile_deck
 from crss_deck.diagnostics import RULES
 from crss_deck.folder import LOCK, read_deck
-from crss_deck.hazards import REFUSED
+from crss_deck.hazards import REFUSED, Level
 from crss_deck.history import design_digest, schema_digest
 from crss_deck.identity import note_guid
 from crss_deck.lock import SPENT, LockedNote, read_lock
 from crss_deck.note_types import CLOZE, NoteType
 from crss_deck.package import Package, RenderedNote
-from crss_deck.release import Level
 from crss_deck.report import count_of
 from crss_deck.source import Source
-from crss_deck.words import readable, without_clozes
+from crss_deck.words import readable, shown_files, without_clozes
 
 # ------------------------------------------------------------------ what can differ
 
@@ -241,7 +239,7 @@ def compare(old: Package, new: Package, *, dates: bool = True) -> Difference:
         if (was.fields, was.cards) != (now.fields, now.cards):
             groups["cards"] += _card_changes(name(guid), was, now, spent)
         added, removed = set(now.tags) - set(was.tags), set(was.tags) - set(now.tags)
-        files = _shown_files(now) & other_bytes if other_bytes else set()
+        files = shown_files(now.fields) & other_bytes if other_bytes else set()
         if was.fields == now.fields and not (added or removed or files):
             if dates and now.modified > was.modified:
                 groups["rewritten"].append(name(guid))
@@ -329,13 +327,6 @@ def _field_changes(old: RenderedNote, new: RenderedNote) -> Iterator[TextChange]
         was, now = before.get(name, ""), after.get(name, "")
         if was != now and not (name == "Key" and _key(old) and _key(new)):
             yield TextChange(name, was, now)
-
-
-_REFERENCE = re.compile(r"""src=["']?([^"'>]+)|\[sound:([^\]]+)""")
-
-
-def _shown_files(note: RenderedNote) -> set[str]:
-    return {m[1] or m[2] for html in note.fields for m in _REFERENCE.finditer(html)}
 
 
 def _card_changes(

@@ -9,7 +9,7 @@ from typing import Any
 
 from crss_deck import __version__
 from crss_deck.difference import CardChange, Difference, NoteChange, NoteName, TextChange
-from crss_deck.release import Level
+from crss_deck.hazards import Level
 from crss_deck.report import count_of, printable
 from crss_deck.words import readable, shortened, without_clozes, word_difference
 

@@ -6,10 +6,11 @@ Every inline token knows its place in the inline content: `token.meta["at"]`, a 
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from collections.abc import Callable
 from functools import cache
 
+import markdown_it
+import mdit_py_plugins
 from markdown_it import MarkdownIt
 from markdown_it.common import utils
 from markdown_it.parser_inline import ParserInline
@@ -37,7 +38,7 @@ class _InlineParser(ParserInline):
     """
 
     def learn(self) -> None:
-        """Take down which rules can match where, after the last of them has been added."""
+        """Note which rules can match where, after the last of them has been added."""
         active = dict(zip(self.ruler.get_active_rules(), self.ruler.getRules(""), strict=True))
         self._at = {mark: [active.pop(name) for name in names] for mark, names in _RULES.items()}
         self._at |= {"_": self._at["*"], "}": self._at["{"]}
@@ -131,9 +132,9 @@ _RULES = {
 _PAIR = re.compile(
     r"(\*\*?|__?)([^\W_](?:[^\n\\`*_\[<&$~:{}]*[^\W_])?)\1(?=[ \n.,;:!?)\]}\"'/-]|\Z)"
 )
-_EDGES = frozenset(" \n([{\"'/-")
 """Emphasis that needs no pairing: plain words between two equal marks, beside which stands what
 lets the first only open and the second only close."""
+_EDGES = frozenset(" \n([{\"'/-")
 
 
 def _push_pair(state: StateInline, pair: re.Match[str], text_start: int) -> None:
@@ -298,17 +299,9 @@ def markdown_it_parser() -> MarkdownIt:
     return md
 
 
-class Places:
-    """From offsets in the content of an inline token to offsets in the file."""
-
-    __slots__ = ("_content", "_file")
-
-    def __init__(self, content: list[int], file: list[int]) -> None:
-        self._content = content
-        self._file = file
-
-    def __call__(self, position: int) -> int:
-        """The offset in the file of an offset in the content."""
-        index = bisect_right(self._content, position) - 1
-        index = max(index, 0)
-        return self._file[index] + position - self._content[index]
+def grammar_versions() -> dict[str, str]:
+    """The versions of what parses Markdown, by package."""
+    return {
+        "markdown-it-py": markdown_it.__version__,
+        "mdit-py-plugins": mdit_py_plugins.__version__,
+    }

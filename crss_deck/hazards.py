@@ -5,8 +5,24 @@ A name never changes once it is released.
 
 from __future__ import annotations
 
+from enum import IntEnum
 from types import MappingProxyType
 from typing import NamedTuple
+
+
+class Level(IntEnum):
+    """What a release costs a learner: nothing, more cards, or some progress."""
+
+    NONE = 0
+    PATCH = 1
+    MINOR = 2
+    MAJOR = 3
+
+    @property
+    def word(self) -> str:
+        """`patch`, `minor` or `major`."""
+        return self.name.lower()
+
 
 # ------------------------------------------------------------------ of a release
 

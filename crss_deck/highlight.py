@@ -81,6 +81,13 @@ def is_language(name: str) -> bool:
     return name.lower() in PLAIN or _lexer_class(name) is not None
 
 
+def pygments_version() -> str:
+    """The version of the Pygments that colours code."""
+    import pygments
+
+    return pygments.__version__
+
+
 @cache
 def _class_of(token_type: Any) -> str:
     while token_type.parent is not None:

@@ -38,7 +38,6 @@ class NoteState(NamedTuple):
     cards: dict[int, str]
     subdeck: str
     where: Note
-    guid: str
 
 
 class Status(StrEnum):
@@ -58,10 +57,10 @@ MediaFiles = Mapping[tuple[str, str], MediaFile]
 """By the path of a notes file, and an address in it."""
 
 
-def _digest(content: object, length: int = 16) -> str:
-    """The first hex digits of the SHA-256 of sorted, compact JSON."""
+def _digest(content: object) -> str:
+    """The first 16 hex digits of the SHA-256 of sorted, compact JSON."""
     text = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return sha256(text.encode()).hexdigest()[:length]
+    return sha256(text.encode()).hexdigest()[:16]
 
 
 def _written(blocks: Iterable[Block]) -> list[list[str]]:
@@ -172,7 +171,6 @@ def note_states(deck: Deck, package: Package) -> list[NoteState]:
                 _cards(note, rendered),
                 note.common.subdeck,
                 note,
-                rendered.guid,
             )
         )
     return states
@@ -255,7 +253,7 @@ class History:
         return tuple(status_of(state, notes.get(state.origin)) for state in self.states)
 
     def with_status(self, *wanted: Status) -> list[NoteState]:
-        """The notes of which something became."""
+        """The notes with one of these statuses, in order."""
         return [
             state
             for state, status in zip(self.states, self.statuses, strict=True)

@@ -76,7 +76,7 @@ class _Frame(NamedTuple):
 _SUSPICIOUS = re.compile(r"[\[~]|\$\$|[<‹«]!")
 """What in a text alone could be a fault."""
 _DELICATE = re.compile(r"[\[~$]|[<‹«]!")
-"""The same, or with a code beside it."""
+"""The same, and the `$` that a code span beside it makes a fault."""
 _HARMLESS = frozenset(("text", "softbreak", "hardbreak", "code_inline")) | {
     f"{markup}_{end}" for markup in ("em", "strong", "s") for end in ("open", "close")
 }

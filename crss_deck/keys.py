@@ -12,11 +12,10 @@ from crss_deck.markdown import plain_text
 from crss_deck.model import BasicNote, Note
 
 _LENGTH = 40
-EMPTY: Mapping[int, LockedNote] = {}
 
 
 def propose_keys(
-    notes: Iterable[Note], released: Iterable[str] = (), lost: Mapping[int, LockedNote] = EMPTY
+    notes: Iterable[Note], released: Iterable[str], lost: Mapping[int, LockedNote]
 ) -> list[Note]:
     """The notes, each with a key: its own, or one of the first words of its front.
 

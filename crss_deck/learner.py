@@ -1,7 +1,7 @@
 """A learner with the real Anki: imports packages, studies, and changes things as learners do.
 
 The only module that knows the library `anki`, which is optional: it is imported in functions alone.
-Hides in what Anki's versions from 2.1.65 on differ, and does not know what is good or bad.
+Hides the differences between Anki's versions from 2.1.65 on; does not know what is good or bad.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from hashlib import sha256
-from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +17,7 @@ from typing import Any, NamedTuple, cast
 
 from crss_deck.note_types import NoteType
 from crss_deck.package import Package, RenderedNote
+from crss_deck.words import shown_files
 
 # ------------------------------------------------------------------ what a collection holds
 
@@ -455,10 +455,11 @@ class Learner:
         stored = self.anki.state().notes
         guids = {note.id: guid for guid, note in stored.items()}
         taken = {guids[number] for number in (*log.new, *log.updated) if number in guids}
+        files = file_digests(package)
         for note in package.notes:
             if note.guid in taken:
                 self.notes[note.guid] = note
-                self._contents[note.guid] = content_of(note, package)
+                self._contents[note.guid] = content_of(note, files)
                 self.touched.pop(note.guid, None)
                 if stored[note.guid].modified != note.modified:
                     self._stamped.add(stored[note.guid].id)
@@ -471,10 +472,11 @@ class Learner:
 
     def changed_by(self, package: Package) -> set[str]:
         """GUIDs of notes that the learner has, and that a package has otherwise."""
+        files = file_digests(package)
         return {
             note.guid
             for note in package.notes
-            if note.guid in self.notes and content_of(note, package) != self._contents[note.guid]
+            if note.guid in self.notes and content_of(note, files) != self._contents[note.guid]
         }
 
     def study(self, following: Package) -> None:
@@ -507,23 +509,17 @@ class Learner:
 
 # ------------------------------------------------------------------ about packages
 
-REFERENCE = re.compile(
-    r"""(?:src|data)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))|\[sound:([^\]]*)\]"""
-)
+
+def file_digests(package: Package) -> dict[str, bytes]:
+    """By name, a digest of each media file of a package."""
+    return {file.name: sha256(file.content).digest() for file in package.media}
 
 
-def content_of(note: RenderedNote, package: Package) -> object:
-    """What makes a note another one: its fields, tags, note type, and the bytes it shows."""
-    files = {file.name: file.content for file in package.media}
-    shown = {
-        unescape("".join(groups)) for text in note.fields for groups in REFERENCE.findall(text)
-    }
-    return (
-        note.fields,
-        frozenset(note.tags),
-        note.note_type.id,
-        [sha256(files[name]).digest() for name in sorted(shown) if name in files],
-    )
+def content_of(note: RenderedNote, files: dict[str, bytes]) -> object:
+    """What makes a note another one: its fields, tags, note type, and the files it shows."""
+    shown = sorted(shown_files(note.fields))
+    digests = [files[name] for name in shown if name in files]
+    return note.fields, frozenset(note.tags), note.note_type.id, digests
 
 
 def date_of(package: Package) -> int:

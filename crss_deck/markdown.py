@@ -6,6 +6,7 @@ Reports what Markdown alone would swallow, or read differently than its author. 
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
@@ -14,7 +15,7 @@ from markdown_it.token import Token
 
 from crss_deck import diagnostics as rules
 from crss_deck.diagnostics import Diagnostic, Edit, Report, Rule
-from crss_deck.grammar import Places, markdown_it_parser
+from crss_deck.grammar import markdown_it_parser
 from crss_deck.inlines import NOTHING, ClozeDeletion, InlineChecker, Inlines, Unnumbered, check_math
 from crss_deck.labels import LabelMark, read_label
 from crss_deck.lowering import Content, block_content, inline_content
@@ -119,10 +120,26 @@ def parse_markdown(source: Source, report: Report) -> Document:
     return _Reader(source, report).read()
 
 
+class _Places:
+    """From offsets in the content of an inline token to offsets in the file."""
+
+    __slots__ = ("_content", "_file")
+
+    def __init__(self, content: list[int], file: list[int]) -> None:
+        self._content = content
+        self._file = file
+
+    def __call__(self, position: int) -> int:
+        """The offset in the file of an offset in the content."""
+        index = bisect_right(self._content, position) - 1
+        index = max(index, 0)
+        return self._file[index] + position - self._content[index]
+
+
 class _Cell(NamedTuple):
     """A cell of a table row: its places, and where its text lies in the file."""
 
-    places: Places
+    places: _Places
     start: int
     end: int
 
@@ -177,7 +194,7 @@ class _Reader:
         end, text = self._line(behind - 1)
         return self._source.span(start, max(start, end + len(text.rstrip())))
 
-    def _places_of_lines(self, token: Token) -> Places:
+    def _places_of_lines(self, token: Token) -> _Places:
         """An inline token's lines are what is left of the source's when prefixes are cut off."""
         first, behind = token.map or [0, 0]
         content, file, position = [], [], 0
@@ -193,12 +210,12 @@ class _Reader:
             content.append(position + len(line) - len(line.lstrip()) if visible else position)
             file.append(start + len(text.rstrip()) - len(visible))
             position += len(line) + 1
-        return Places(content, file)
+        return _Places(content, file)
 
-    def _places_of_heading(self, token: Token) -> Places:
+    def _places_of_heading(self, token: Token) -> _Places:
         start, text = self._line((token.map or [0])[0])
         match = _ATX.match(text, text.index("#"))
-        return Places([0], [start + (match.end() if match else 0)])
+        return _Places([0], [start + (match.end() if match else 0)])
 
     def _cells(self, number: int) -> list[_Cell]:
         r"""The cells of a table row; in a cell, `\|` is one character of content."""
@@ -231,7 +248,7 @@ class _Reader:
                 content.append(bar - left - lost)
                 file.append(start + bar)
             end = start + left + len(inside.strip())
-            found.append(_Cell(Places(content, file), start + left, end))
+            found.append(_Cell(_Places(content, file), start + left, end))
         if found and found[-1].start == found[-1].end:
             found.pop()  # what stands behind the last bar
         return found
@@ -586,7 +603,7 @@ class _Reader:
                 parent = tokens[index - 1].type
                 if parent in ("th_open", "td_open"):
                     cell = next(cells, None)
-                    places = cell.places if cell else Places([0], [span.start])
+                    places = cell.places if cell else _Places([0], [span.start])
                     place = "in a table row" if first_cell else "in a later cell"
                     first_cell = False
                 elif parent == "heading_open":

@@ -26,6 +26,10 @@ PREFIX, SUFFIX = ".crss-deck-", ".tmp"
 Writer = Callable[[IO[bytes]], object]
 
 
+class OutputFolderError(OSError):
+    """The output folder is no place to write to."""
+
+
 def write_apkg(package: Package, path: str | os.PathLike[str]) -> None:
     """Write a deck package to a path, replacing what is there only when all is written.
 
@@ -137,3 +141,20 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def writer_of(content: bytes) -> Writer:
+    """A writer of bytes that are there already."""
+    return lambda stream: stream.write(content)
+
+
+def check_output(source: Path, output: Path) -> None:
+    """Refuse an output folder inside the source folder, where its files would count as the deck's.
+
+    Raises OutputFolderError.
+    """
+    if output.exists() and not output.is_dir():
+        raise OutputFolderError(f"{output}: this is a file, not a folder to write to")
+    inside, outside = output.resolve(), source.resolve()
+    if inside == outside or outside in inside.parents:
+        raise OutputFolderError(f"{output}: the output folder lies inside the source folder")

@@ -19,7 +19,7 @@ from crss_deck.source import Source
 Parse = Callable[[Source, Report], NotesFile]
 
 LEAST = 250_000
-"""Characters, about five hundred notes: with fewer, a second process takes what it saves."""
+"""Characters, about five hundred notes: with fewer, a second process costs as much as it saves."""
 
 
 @contextmanager

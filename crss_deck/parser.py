@@ -395,7 +395,7 @@ class _Parser:
             key=key,
             origin=was or key,
             span=draft.span,
-            has_id="id" in entries or _names_id(draft.metadata),
+            has_id=_names_id(draft.metadata),
             hint=tuple(fields.get(labels.HINT, ())),
             extra=tuple(fields.get(labels.EXTRA, ())),
             accept=tuple(fields.get(labels.ACCEPT, ())),
@@ -505,7 +505,7 @@ _ID = re.compile(r"(?:^|[;\n])\s*id\s*(?:$|[:;\n])", re.IGNORECASE)
 
 
 def _names_id(entries: Span | None) -> bool:
-    """Whether a metadata comment has an id that is no good: that is an error already."""
+    """Whether a metadata comment names an id, well-formed or not: a bad one is an error already."""
     return entries is not None and _ID.search(entries.text) is not None
 
 

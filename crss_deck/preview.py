@@ -27,13 +27,12 @@ from crss_deck.anki_template import (
     without_tags,
 )
 from crss_deck.apkg import read_apkg
-from crss_deck.build import DeckError, check_output, writer_of
-from crss_deck.compiler import compile_deck
+from crss_deck.compiler import DeckError, compile_deck
 from crss_deck.diagnostics import Diagnostic, Report, Severity
 from crss_deck.folder import read_deck
 from crss_deck.formulas import with_mathml
 from crss_deck.note_types import CLOZE, NoteType
-from crss_deck.output import replace_files
+from crss_deck.output import check_output, replace_files, writer_of
 from crss_deck.package import Package, PackagedMedia, RenderedNote
 from crss_deck.parser import NotesFile, parse_notes
 from crss_deck.report import full_report, printable, summary

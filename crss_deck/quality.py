@@ -45,7 +45,7 @@ class QualityJudge:
     """Judges the cards of a deck: note by note, and at the end what needs all of them."""
 
     def __init__(self, manifest: Manifest, notes: int) -> None:
-        """Of so many notes, under what deck.toml says of the language and the limits."""
+        """For a deck of so many notes, with the language and the limits of its deck.toml."""
         language = manifest.language.split("-")[0].lower()
         self._english = language == "en"
         self._questions = QUESTIONS
@@ -84,7 +84,7 @@ class QualityJudge:
         return found
 
     def _remember(self, view: View, distinct: bool) -> None:
-        """Take down what can be judged only beside all other notes."""
+        """Note what can be judged only beside all other notes."""
         self._place += 1
         if self._place % self._step == 0:
             self._sample.append(set().union(*[prose.words for prose in view.texts]))

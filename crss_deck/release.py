@@ -9,18 +9,18 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
 from crss_deck import diagnostics as rules
 from crss_deck.apkg import read_apkg
-from crss_deck.build import DeckError, lock_tools, writer_of
-from crss_deck.compiler import Compilation, compile_deck
+from crss_deck.build import lock_tools
+from crss_deck.compiler import Compilation, DeckError, compile_deck
 from crss_deck.diagnostics import Diagnostic, Edit, Severity
 from crss_deck.fix import changed_bytes
 from crss_deck.folder import CHANGELOG, LOCK, MANIFEST, SourceFolder, read_deck
-from crss_deck.hazards import REFUSED, RELEASE_HAZARDS
+from crss_deck.hazards import REFUSED, RELEASE_HAZARDS, Level
 from crss_deck.history import History, NoteState, Status, design_digest, schema_digest, stamped
 from crss_deck.lock import (
     SPENT,
@@ -36,25 +36,10 @@ from crss_deck.lock import (
 from crss_deck.manifest import VERSION, Manifest, version_span
 from crss_deck.markdown import plain_text
 from crss_deck.model import BasicNote, Deck
-from crss_deck.output import replace_files
+from crss_deck.output import replace_files, writer_of
 from crss_deck.package import Package, content_digest
 from crss_deck.render import render_deck
 from crss_deck.source import Source, decode
-
-
-class Level(IntEnum):
-    """What a release costs a learner: nothing, more cards, or some progress."""
-
-    NONE = 0
-    PATCH = 1
-    MINOR = 2
-    MAJOR = 3
-
-    @property
-    def word(self) -> str:
-        """`patch`, `minor` or `major`."""
-        return self.name.lower()
-
 
 RELEASE_FILES = (MANIFEST, CHANGELOG, LOCK)
 """What a release writes, in the order in which the files are replaced.
@@ -105,7 +90,6 @@ class Plan(NamedTuple):
     date: int
     level: Level
     changes: tuple[Change, ...]
-    history: History
     lock: Lock
     files: tuple[tuple[str, str], ...]
     """Names and texts of the files that are written anew."""
@@ -158,7 +142,7 @@ def plan_release(
         # Only the lock was lost: what it describes is released already.
         files: tuple[tuple[str, str], ...] = ((LOCK, lock_text(lock)),)
         tag = f"{deck.manifest.id}-{deck.manifest.version}"
-        return Plan(deck.manifest.version, clock, level, (), history, lock, files, (), tag)
+        return Plan(deck.manifest.version, clock, level, (), lock, files, (), tag)
     target = _target(deck.manifest, known, level, changes, bump, version)
     named = tuple(dict.fromkeys(allow))
     _judge_hazards(changes, named)
@@ -175,7 +159,6 @@ def plan_release(
         clock,
         level,
         tuple(changes),
-        history,
         new_lock,
         files,
         tuple(_notices(history, push)),
@@ -315,7 +298,7 @@ def _changes(deck: Deck, history: History, package: Package, push: frozenset[str
         if known is not None and known.design != design_digest(note_type):
             changes.append(Change(Kind.LOOK, Level.PATCH, f"the look of {note_type.kind} cards"))
     changes += [Change(Kind.DECK, Level.PATCH, text) for text in respelt]
-    if not changes and _differs_otherwise(deck, history, package):
+    if not changes and _differs_otherwise(deck, history):
         changes.append(Change(Kind.OTHER, Level.PATCH, "the description or the order of new cards"))
     return changes
 
@@ -351,7 +334,7 @@ def _card_changes(state: NoteState, locked: LockedNote) -> Iterator[Change]:
             yield Change(Kind.CARDS, Level.MAJOR, text, state.key, "card-removed")
 
 
-def _differs_otherwise(deck: Deck, history: History, package: Package) -> bool:
+def _differs_otherwise(deck: Deck, history: History) -> bool:
     """Whether anything is different that no note shows: description, order, held notes."""
     lock = history.lock
     assert lock is not None

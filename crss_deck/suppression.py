@@ -1,4 +1,4 @@
-"""What authors silence, per note and per deck. An allow that silences nothing is said itself."""
+"""What authors silence, per note and per deck. An allow that silences nothing is reported."""
 
 from __future__ import annotations
 

@@ -110,7 +110,7 @@ class TomlFile:
     def unknown(
         self, key: str, known: Iterable[str], prefix: str = "", section: Section = None
     ) -> None:
-        """Report a key that the file does not have."""
+        """Report a key that means nothing in this file."""
         known = tuple(known)
         span, near = self.key(key, section), nearest(key, known)
         self.failed = True

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from crss_deck.difference import Difference
 from crss_deck.hazards import Problem
-from crss_deck.learner import REFERENCE, CardId, DatabaseCheck, State, date_of
+from crss_deck.learner import CardId, DatabaseCheck, State, date_of
 from crss_deck.note_types import NoteType
 from crss_deck.package import Package, RenderedNote
 from crss_deck.report import count_of
@@ -24,6 +24,7 @@ from crss_deck.verify_new import (
     keys_of,
     mentions,
 )
+from crss_deck.words import REFERENCE
 
 
 class Upgrade(NamedTuple):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from difflib import SequenceMatcher
+from html import unescape
 from html.parser import HTMLParser
 from typing import NamedTuple
 
@@ -43,6 +44,17 @@ class _Reader(HTMLParser):
     def parse_html_declaration(self, i: int) -> int:
         """As browsers do; the inherited one fails an assertion for `<![`."""
         return self.parse_bogus_comment(i)
+
+
+REFERENCE = re.compile(
+    r"""(?:src|data)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))|\[sound:([^\]]*)\]"""
+)
+"""Where a field names a file: the address of an element, or Anki's mark for a sound."""
+
+
+def shown_files(fields: Iterable[str]) -> set[str]:
+    """The names of the files that fields show or play."""
+    return {unescape("".join(groups)) for html in fields for groups in REFERENCE.findall(html)}
 
 
 def readable(html: str) -> str:

@@ -14,13 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crss_deck import Package, PackageError, build_deck, compile_deck, lowering, write_apkg
-from crss_deck.build import DeckError
+from crss_deck.compiler import DeckError
 from crss_deck.difference import Difference, compare, compare_paths, open_side
 from crss_deck.difference_report import anki_search, to_json, to_markdown, to_text
+from crss_deck.hazards import Level
 from crss_deck.identity import note_guid
 from crss_deck.note_types import Field, NoteType, Template
 from crss_deck.package import PackagedDeck, PackagedMedia, RenderedNote
-from crss_deck.release import Level, release_deck
+from crss_deck.release import release_deck
 from crss_deck.words import readable, without_clozes, word_difference
 
 OLD, NEW = 1_600_000_000, 1_600_086_400

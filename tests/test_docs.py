@@ -27,13 +27,13 @@ from crss_deck.cli import cli
 from crss_deck.diagnostics import RULES, Diagnostic
 from crss_deck.explain import INDEX, rules_pages
 from crss_deck.frontmatter import KEYS as FRONT_MATTER_KEYS
-from crss_deck.hazards import REFUSED, RELEASE_HAZARDS
+from crss_deck.hazards import REFUSED, RELEASE_HAZARDS, Level
 from crss_deck.inlines import INLINE_TAGS
 from crss_deck.labels import LABELS, RESERVED
 from crss_deck.lock import lock_text, read_lock
 from crss_deck.manifest import LIMIT_KEYS, Limits
 from crss_deck.metadata import METADATA_KEYS
-from crss_deck.release import Level, release_deck
+from crss_deck.release import release_deck
 from crss_deck.report import as_json
 from crss_deck.source import Source
 

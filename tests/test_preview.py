@@ -20,9 +20,9 @@ from deck_helper import DECK_TOML, PEER_PNG
 from golden_helper import DECKS, clock_for
 
 from crss_deck import DeckError, PackageError, Source, build_deck, preview, write_apkg
-from crss_deck.build import OutputFolderError
 from crss_deck.diagnostics import Report
 from crss_deck.note_types import BASIC, CLOZE, Field, NoteType, Template, _read
+from crss_deck.output import OutputFolderError
 from crss_deck.package import Package, PackagedDeck, PackagedMedia, RenderedNote
 from crss_deck.parser import NotesFile, parse_notes
 from crss_deck.preview import SCRIPTS, Previewer, page_html, write_preview

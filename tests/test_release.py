@@ -20,13 +20,13 @@ from crss_deck import DeckError, build_deck, compile_deck, read_apkg, read_deck
 from crss_deck.build import NotReleasedError
 from crss_deck.compiler import ClockError
 from crss_deck.folder import CHANGELOG, LOCK, MANIFEST
-from crss_deck.hazards import RELEASE_HAZARDS
+from crss_deck.hazards import RELEASE_HAZARDS, Level
 from crss_deck.history import Status
 from crss_deck.lock import SPENT, iso, lock_text, read_lock
 from crss_deck.manifest import Manifest
 from crss_deck.note_types import NoteType, note_types
 from crss_deck.package import content_digest
-from crss_deck.release import _FOR_LEARNERS, Kind, Level, ReleaseError, plan_release, release_deck
+from crss_deck.release import _FOR_LEARNERS, Kind, ReleaseError, plan_release, release_deck
 from crss_deck.source import Source
 
 OTHER_PNG = PEER_PNG + b"\0"
