@@ -300,14 +300,14 @@ def _read_media(
         if number not in members:
             raise PackageError(f"the media file {name!r} is missing")
         if name in ("", ".", "..") or not name.isprintable() or set(name) & set("/\\:"):
-            raise PackageError(f"the media name {name!r} is no plain file name")
+            raise PackageError(f"the media name {name!r} is not a plain file name")
         found.append(PackagedMedia(name, _read_member(archive, members[number])))
     return tuple(sorted(found))
 
 
 def _read_collection(content: bytes, media: tuple[PackagedMedia, ...]) -> Package:
     if not content.startswith(b"SQLite format 3\0"):
-        raise PackageError("the collection inside is no SQLite file")
+        raise PackageError("the collection inside is not an SQLite file")
     with closing(sqlite3.connect(":memory:")) as connection:
         connection.deserialize(content)
         connection.execute("PRAGMA trusted_schema = OFF")

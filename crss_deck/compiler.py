@@ -245,7 +245,7 @@ def _named_files(
             found.append(
                 Diagnostic(
                     rules.MANIFEST_VALUE,
-                    f"`{key}` names `{path}`, which is no {what} here",
+                    f"`{key}` names `{path}`, which is not a {what} here",
                     folder.texts[MANIFEST],
                     value_span(folder.texts[MANIFEST], key),
                     f"make the file {folder.shown}{path}"

@@ -174,7 +174,7 @@ EMPTY_CLOZE = _rule("empty-cloze", "a cloze has an empty answer or hint")
 CLOZE_NESTING = _rule("cloze-nesting", "a cloze stands inside another in a way Anki cannot show")
 CLOZE_IN_LITERAL = _rule("cloze-in-literal", "a cloze stands where it cannot hide anything")
 BRACE_RUN = _rule("brace-run", "three or more braces in a row are ambiguous")
-LITERAL_BRACES = _rule("literal-braces", "double braces that are no cloze")
+LITERAL_BRACES = _rule("literal-braces", "double braces that are not a cloze")
 
 # Metadata
 MISPLACED_METADATA = _rule("misplaced-metadata", "a metadata comment does not stand under its note")
@@ -194,7 +194,7 @@ TYPE_IN_ANSWER = _rule("type-in-answer", "it is not clear what the learner shoul
 # Markup that would swallow text, or that another program reads differently
 UNCLOSED_FENCE = _rule("unclosed-fence", "a code fence is not closed")
 UNCLOSED_COMMENT = _rule("unclosed-comment", "a comment is not closed")
-BROKEN_COMMENT = _rule("broken-comment", "metadata stands in what is no comment")
+BROKEN_COMMENT = _rule("broken-comment", "metadata stands in what is not a comment")
 NESTED_COMMENT = _rule("nested-comment", "a comment holds the start of another")
 TEXT_AFTER_COMMENT = _rule("text-after-comment", "text behind a comment would be lost")
 UNCLOSED_MATH = _rule("unclosed-math", "a formula is not closed")

@@ -182,7 +182,7 @@ class _Reader:
                 self._report(
                     Diagnostic(
                         rules.FRONT_MATTER_KEY,
-                        f"`{key.text}` is no key of the front matter",
+                        f"`{key.text}` is not a key of the front matter",
                         key.span.source,
                         key.span,
                         suggestion(key.text, KEYS) or "known are " + ", ".join(KEYS),

@@ -225,7 +225,7 @@ class InlineChecker:
                 rules.BROKEN_COMMENT,
                 "this comment is not closed, so its text would stand on the card"
                 if match.group() == "<!--"
-                else "this is no comment, so its text would stand on the card",
+                else "this is not a comment, so its text would stand on the card",
                 self._within(token, match),
                 r"close it with -->; write \<!-- to show it as it is"
                 if match.group() == "<!--"
@@ -273,9 +273,9 @@ class InlineChecker:
             text, _, address = match.group()[:-1].partition("(")
             self._say(
                 rules.BROKEN_LINK,
-                "this is no image, so its source would stand on the card"
+                "this is not an image, so its source would stand on the card"
                 if text.startswith("!")
-                else "this is no link, so its source would stand on the card",
+                else "this is not a link, so its source would stand on the card",
                 self._within(token, match),
                 f"write {text.rstrip()}({_as_address(address)})",
             )
@@ -334,7 +334,7 @@ class InlineChecker:
         single = token.content == ")"
         self._say(
             rules.FOREIGN_SYNTAX,
-            f"`{opening.markup}…{token.markup}` is no math here: the backslash makes text of it",
+            f"`{opening.markup}…{token.markup}` is not math here: the backslash makes text of it",
             self._span(opening, token),
             f"write {'$…$' if single else '$$…$$'} for math;"
             f" for literal brackets write {'(…)' if single else f'{opening.markup}…]'}",
@@ -699,7 +699,7 @@ class InlineChecker:
             shown = _shorten(unquote(href))
             self._say(
                 rules.LINK_TARGET,
-                f"`{shown}` is no address a learner can open"
+                f"`{shown}` is not an address that a learner can open"
                 if href
                 else "the link has no address",
                 span,

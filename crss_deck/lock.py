@@ -146,10 +146,10 @@ def iso(second: int) -> str:
 def from_iso(text: str) -> int:
     """The second that such a text names. Raises ValueError for any other text."""
     if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", text, re.ASCII):
-        raise ValueError(f"{text!r} is no date like 2026-11-22T07:10:00Z")
+        raise ValueError(f"{text!r} is not a date like 2026-11-22T07:10:00Z")
     second = calendar.timegm(time.strptime(text, "%Y-%m-%dT%H:%M:%SZ"))
     if iso(second) != text:  # a leap second
-        raise ValueError(f"{text!r} is no second that Anki could count")
+        raise ValueError(f"{text!r} is not a second that Anki could count")
     return second
 
 
@@ -211,7 +211,7 @@ class _LockReader:
                 )
             elif number == 0:
                 if line != HEADER:
-                    self._unknown(number, "this is no lock of format 1")
+                    self._unknown(number, "this is not a lock of format 1")
             else:
                 try:
                     self._line(number, line)

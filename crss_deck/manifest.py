@@ -298,7 +298,7 @@ class _Reader:
             header = next(filter(self._toml.section, headers), "")
             span = self._toml.key(header) if header else None
             if not TAG.fullmatch(tag):
-                message = f"limits are given for `{tag}`, which is no tag"
+                message = f"limits are given for `{tag}`, which is not a tag"
                 help = 'write a tag between quotes: [check.limits."kind::scenario"]'
                 self._toml.say(rules.MANIFEST_VALUE, message, span, help)
                 continue

@@ -521,7 +521,7 @@ class _Reader:
         if re.match(SPOILT, text):
             self._say(
                 rules.BROKEN_COMMENT,
-                "this is no comment, so its text would stand on the card",
+                "this is not a comment, so its text would stand on the card",
                 offset,
                 offset + len(text.rstrip()),
                 "write <!-- before it and --> behind it, with plain hyphens",

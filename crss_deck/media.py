@@ -222,11 +222,11 @@ def _content_problem(path: str, content: bytes) -> tuple[Rule, str, str] | None:
     if magic and not content.startswith(magic):
         return (
             rules.MEDIA_CONTENT,
-            f"is no {extension[1:]} image: its first bytes are of something else",
+            f"is not a {extension[1:]} image: its first bytes are of something else",
             "save it again in the format its name says",
         )
     if extension == ".svg" and b"<svg" not in content[:4096].lower():
-        return rules.MEDIA_CONTENT, "is no SVG drawing", "save it again as SVG"
+        return rules.MEDIA_CONTENT, "is not an SVG drawing", "save it again as SVG"
     if extension == ".svg" and (found := re.search(_ACTIVE_SVG, content)):
         what = found.group().decode("ascii", "replace")
         return (

@@ -66,7 +66,7 @@ def read_metadata(content: Span, report: Report) -> list[Entry]:
             report(
                 Diagnostic(
                     rules.UNKNOWN_METADATA,
-                    f"`{key}` is no metadata entry",
+                    f"`{key}` is not a metadata entry",
                     source,
                     key_span,
                     "tags are separated by blanks: tags: a::b c::d"

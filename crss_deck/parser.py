@@ -461,7 +461,7 @@ class _Parser:
                 )[:MAX_TAG_LENGTH].rstrip(":.")
                 self._say(
                     rules.INVALID_TAG,
-                    f"`{tag}` is no tag: letters, digits, `_`, `-` and single dots,"
+                    f"`{tag}` is not a tag: letters, digits, `_`, `-` and single dots,"
                     f" parts joined by `::`, at most {MAX_TAG_LENGTH} characters",
                     word.span,
                     f"write {better or 'topic'} (several tags are separated by blanks)",
@@ -477,7 +477,7 @@ class _Parser:
             else:
                 self._say(
                     rules.INVALID_CLAIM,
-                    f"`{word.text}` is no claim: letters and digits joined by hyphens or dots",
+                    f"`{word.text}` is not a claim: letters and digits joined by hyphens or dots",
                     word.span,
                     "separate claims by spaces: claims: X-1 X-2",
                 )

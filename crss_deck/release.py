@@ -381,7 +381,7 @@ def _target(
 ) -> str:
     """The version of the release. Raises ReleaseError for one too low for its changes."""
     if version and not VERSION.fullmatch(version):
-        raise ReleaseError(f"{version!r} is no version: write three numbers such as 1.2.0")
+        raise ReleaseError(f"{version!r} is not a version: write three numbers such as 1.2.0")
     if lock is None or not lock.releases:
         return version or manifest.version
     released = {release.version for release in lock.releases}

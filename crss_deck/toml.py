@@ -117,7 +117,7 @@ class TomlFile:
         self._report(
             Diagnostic(
                 self._faults.key,
-                f"`{prefix}{key}` is no key of {self._name}",
+                f"`{prefix}{key}` is not a key of {self._name}",
                 self._source,
                 span,
                 suggestion(key, known) or "known are " + ", ".join(prefix + each for each in known),
@@ -150,7 +150,7 @@ class TomlFile:
         span = self._source.span(offset, min(offset + 1, max(offset, end)))
         shown = self._source.line(self._source.location(offset).line)
         if any(char in shown for char in "“”„‘’"):
-            text = "curly quotes are no quotes"
+            text = "curly quotes are not quotes"
         elif "illegal character" in text.lower() and "\\n" in text:
             text = "the closing quote is missing"
         self.say(

@@ -667,7 +667,7 @@ def test_a_version_may_be_higher_but_not_lower() -> None:
         assert "(minor: “Is new a name?” (`new`))" in told
     assert "1.0.0 is released already" in refusal(author, version="1.0.0")
     for version in ("1", "1.0", "v2.0.0", "1.02.0", "1.0.0+draft", "2.0.0 "):
-        assert "is no version" in refusal(author, version=version)
+        assert "is not a version" in refusal(author, version=version)
 
 
 def test_a_version_set_by_hand_is_taken() -> None:
@@ -1593,7 +1593,7 @@ def test_the_command_dates_by_the_clock(disk: Path) -> None:
     ("arguments", "code", "message"),
     [
         (["--date", "2099-01-01T00:00:00Z"], 2, "--date lies in the future"),
-        (["--date", "2023-11-14"], 2, "--date: '2023-11-14' is no date"),
+        (["--date", "2023-11-14"], 2, "--date: '2023-11-14' is not a date"),
         (["--date", iso(FIRST)], 1, "is not later than the last release"),
         (["--version", "1.0.0"], 1, "released already"),
         (["--recover", "missing.apkg"], 1, "--recover is for a lost one"),
