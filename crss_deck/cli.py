@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 from contextlib import suppress
+from functools import wraps
 from io import TextIOWrapper
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from click.shell_completion import CompletionItem
 
-    from crss_deck.compiler import Compilation
+    from crss_deck.compiler import Compilation, DeckError
     from crss_deck.diagnostics import Diagnostic
     from crss_deck.progress import Progress
 
@@ -82,8 +83,14 @@ def _meant(word: str, known: Iterable[str]) -> str:
 _CONTEXT = {"help_option_names": ["-h", "--help"]}
 
 
-def _talk_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that every command has."""
+def _talk_options(command: Callable[..., int]) -> Callable[..., int]:
+    """The options that every command has; it gets them as one argument, `talk`."""
+
+    @wraps(command)
+    def talking(quiet: bool, verbose: bool, color: str, **arguments: Any) -> int:
+        return command(talk=_Talk(quiet, verbose, color), **arguments)
+
+    decorated: Callable[..., int] = talking
     for option in (
         click.option(
             "--color",
@@ -94,8 +101,8 @@ def _talk_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("-v", "--verbose", is_flag=True, help="Show notes on style too."),
         click.option("-q", "--quiet", is_flag=True, help="Show errors only."),
     ):
-        command = option(command)
-    return command
+        decorated = option(decorated)
+    return decorated
 
 
 def _folders(_ctx: click.Context, _argument: click.Parameter, begun: str) -> list[CompletionItem]:
@@ -119,7 +126,7 @@ def cli() -> None:
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=str))
 @click.option("--name", metavar="NAME", help="What Anki calls the deck, if not as the folder.")
 @_talk_options
-def init(folder: str, name: str | None, quiet: bool, verbose: bool, color: str) -> int:
+def init(folder: str, name: str | None, talk: _Talk) -> int:
     """Make a new deck in the folder DIR.
 
     It has a few notes to begin with. Prints the files that it writes, and says what to do next.
@@ -138,7 +145,7 @@ def init(folder: str, name: str | None, quiet: bool, verbose: bool, color: str) 
     deck = init_deck(folder, suffix=random_suffix(), name=name or "")
     for file in deck.files:
         click.echo(Path(folder) / file)
-    if not quiet:
+    if not talk.quiet:
         cd = "" if Path(folder) == Path() else f"  cd {printable(_quoted(folder))}\n"
         click.echo(
             f"\nThe deck {deck.name} has the id {deck.id}. Next:\n"
@@ -179,14 +186,7 @@ def _quoted(word: str) -> str:
 @click.option("--open", "open_", is_flag=True, help="Open the package, as a double-click does.")
 @_talk_options
 def build(
-    source: str,
-    output: str,
-    locked: bool,
-    after: tuple[str, ...],
-    open_: bool,
-    quiet: bool,
-    verbose: bool,
-    color: str,
+    source: str, output: str, locked: bool, after: tuple[str, ...], open_: bool, talk: _Talk
 ) -> int:
     """Build the deck in SOURCE (default: source) into a package.
 
@@ -199,7 +199,6 @@ def build(
 
     if not output:
         raise click.UsageError("-o names no folder.")
-    talk = _Talk(quiet, verbose, color)
     try:
         clock = None if locked else _clock()
         with _working(talk, f"building {source}"):
@@ -207,15 +206,14 @@ def build(
                 source, output, clock=clock, locked=locked, after=after, parallel=True
             )
     except DeckError as error:
-        _show(error.diagnostics, talk, "full", sys.stderr)
-        return _exit_code(error.diagnostics)
+        return _refused(error, talk)
     except NotReleasedError as error:
         _complain(str(error))
         return FAULTY
     _show(result.compilation.diagnostics, talk, "full", sys.stderr)
     package = result.compilation.package
     assert package is not None
-    if not quiet:
+    if not talk.quiet:
         counts = [count_of(len(package.notes), "note"), count_of(package.card_count, "card")]
         if package.media:
             counts.append(count_of(len(package.media), "media file"))
@@ -241,21 +239,11 @@ def build(
 )
 @click.option("--diff", is_flag=True, help="With --fix: show the changes and write nothing.")
 @_talk_options
-def check(
-    source: str,
-    output_format: str,
-    strict: bool,
-    fix: bool,
-    diff: bool,
-    quiet: bool,
-    verbose: bool,
-    color: str,
-) -> int:
+def check(source: str, output_format: str, strict: bool, fix: bool, diff: bool, talk: _Talk) -> int:
     """Check the deck in SOURCE (default: source) without building it."""
     from crss_deck.compiler import compile_deck
     from crss_deck.folder import read_deck
 
-    talk = _Talk(quiet, verbose, color)
     if diff and not fix:
         raise click.UsageError("--diff goes with --fix.")
     if fix:
@@ -266,6 +254,12 @@ def check(
     _show(result.diagnostics, talk, output_format, sys.stdout)
     _praise(result, talk)
     return _exit_code(result.diagnostics, strict)
+
+
+def _refused(error: DeckError, talk: _Talk) -> int:
+    """Say why the deck was not built; the exit code."""
+    _show(error.diagnostics, talk, "full", sys.stderr)
+    return _exit_code(error.diagnostics)
 
 
 def _praise(result: Compilation, talk: _Talk) -> None:
@@ -334,9 +328,7 @@ def release(
     allow: tuple[str, ...],
     rerender: tuple[str, ...],
     recover: str | None,
-    quiet: bool,
-    verbose: bool,
-    color: str,
+    talk: _Talk,
 ) -> int:
     """Work out the next version of the deck in SOURCE, and record it.
 
@@ -349,7 +341,6 @@ def release(
     from crss_deck.release import RELEASE_FILES, ReleaseError, release_deck
     from crss_deck.report import printable
 
-    talk = _Talk(quiet, verbose, color)
     now = int(time.time())
     try:
         moment = from_iso(date) if date else now
@@ -370,8 +361,7 @@ def release(
                 recover=recover,
             )
     except DeckError as error:
-        _show(error.diagnostics, talk, "full", sys.stderr)
-        return _exit_code(error.diagnostics)
+        return _refused(error, talk)
     except ReleaseError as error:
         _complain(str(error))
         return FAULTY
@@ -382,7 +372,7 @@ def release(
     files = RELEASE_FILES if len(plan.files) > 1 else plan.written
     paths = [printable(_quoted(f"{folder}/{name}")) for name in files]
     named = "" if folder == "source" else f" {printable(_quoted(folder))}"
-    if not quiet:
+    if not talk.quiet:
         for change in plan.changes:
             click.echo(f"{change.level.word}: {change.kind.value}: {change.text}", err=True)
         for notice in plan.notices:
@@ -412,9 +402,7 @@ def release(
 )
 @click.option("--exit-code", is_flag=True, help="Exit with 1 if anything differs.")
 @_talk_options
-def diff(
-    old: str, new: str, output_format: str, exit_code: bool, quiet: bool, verbose: bool, color: str
-) -> int:
+def diff(old: str, new: str, output_format: str, exit_code: bool, talk: _Talk) -> int:
     """Show what differs between OLD and NEW.
 
     Each is an .apkg file or a source folder. Exits with 1 if something in NEW would not reach
@@ -424,23 +412,21 @@ def diff(
     from crss_deck.difference import compare_paths
     from crss_deck.difference_report import to_json, to_markdown, to_text
 
-    talk = _Talk(quiet, verbose, color)
     clock = _clock()
     try:
         with _working(talk, f"comparing {old} with {new}"):
             found = compare_paths(old, new, clock=clock)
     except DeckError as error:
-        _show(error.diagnostics, talk, "full", sys.stderr)
-        return _exit_code(error.diagnostics)
+        return _refused(error, talk)
     if output_format == "json":
         click.echo(to_json(found))
     elif output_format == "markdown":
         click.echo(to_markdown(found), nl=False)
     elif text := to_text(found, color=talk.colored(sys.stdout)):
         click.echo(text, color=True)
-    if not quiet and not found.differs:
+    if not talk.quiet and not found.differs:
         click.echo("no difference", err=True)
-    if not quiet and not found.safe:
+    if not talk.quiet and not found.safe:
         click.echo("not all of this would reach learners who have the old package", err=True)
     return FAULTY if not found.safe or (exit_code and found.differs) else DONE
 
@@ -467,13 +453,7 @@ def diff(
 )
 @_talk_options
 def verify(
-    package: str,
-    earlier: tuple[str, ...],
-    allow: tuple[str, ...],
-    output_format: str,
-    quiet: bool,
-    verbose: bool,
-    color: str,
+    package: str, earlier: tuple[str, ...], allow: tuple[str, ...], output_format: str, talk: _Talk
 ) -> int:
     """Import FILE.apkg into the real Anki, and check what came of it.
 
@@ -489,7 +469,7 @@ def verify(
             raise click.UsageError(f"There is no hazard {name!r}.{_meant(name, HAZARDS)}")
 
     try:
-        with _working(_Talk(quiet, verbose, color), "starting Anki") as work:
+        with _working(talk, "starting Anki") as work:
             found = verify_package(package, earlier, allow=allow, progress=work.step)
     except VerifyError as error:
         raise click.ClickException(str(error)) from None
@@ -515,14 +495,7 @@ def verify(
 @click.option("--open", "open_", is_flag=True, help="Open the page in a browser.")
 @_talk_options
 def preview(
-    source: str,
-    output: str | None,
-    watch: bool,
-    port: int | None,
-    open_: bool,
-    quiet: bool,
-    verbose: bool,
-    color: str,
+    source: str, output: str | None, watch: bool, port: int | None, open_: bool, talk: _Talk
 ) -> int:
     """Show all cards of a deck or a package on one HTML page.
 
@@ -534,7 +507,6 @@ def preview(
     from crss_deck.preview import write_preview
     from crss_deck.report import count_of
 
-    talk = _Talk(quiet, verbose, color)
     if watch and output is not None:
         raise click.UsageError("--watch writes no file: -o goes without it.")
     if port is not None and not watch:
@@ -549,10 +521,9 @@ def preview(
         with _working(talk, f"previewing {source}"):
             shown = write_preview(source, path, clock=clock)
     except DeckError as error:
-        _show(error.diagnostics, talk, "full", sys.stderr)
-        return _exit_code(error.diagnostics)
+        return _refused(error, talk)
     _show(shown.diagnostics, talk, "full", sys.stderr)
-    if not quiet:
+    if not talk.quiet:
         click.echo(f"previewed {count_of(len(shown.cards), 'card')}", err=True)
     click.echo(path)
     return _open(path) if open_ else DONE
