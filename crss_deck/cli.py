@@ -649,15 +649,16 @@ def _show(
 
     shown = _shown(diagnostics, talk)
     color = talk.colored(stream)
-    if output_format == "json":
-        click.echo(as_json(shown), file=stream)
-    elif output_format == "full":
-        for text in full_report(shown, color=color, width=_width(stream)):
-            click.echo(text + "\n", file=stream, color=color)
-    else:
-        line = concise if output_format == "concise" else github
-        for diagnostic in shown:
-            click.echo(line(diagnostic), file=stream)
+    with suppress(BrokenPipeError):  # who reads no further may still ask for the exit code
+        if output_format == "json":
+            click.echo(as_json(shown), file=stream)
+        elif output_format == "full":
+            for text in full_report(shown, color=color, width=_width(stream)):
+                click.echo(text + "\n", file=stream, color=color)
+        else:
+            line = concise if output_format == "concise" else github
+            for diagnostic in shown:
+                click.echo(line(diagnostic), file=stream)
     if shown and not talk.quiet:
         click.echo(summary(shown), err=True)
 
@@ -708,8 +709,9 @@ def run() -> int:
         if isinstance(stream, TextIOWrapper):  # what the terminal cannot show is shown escaped
             stream.reconfigure(errors="backslashreplace")
     stdout = sys.stdout
+    code: Any = DONE
     try:
-        code: Any = cli.main(prog_name="crss-deck", standalone_mode=False)
+        code = cli.main(prog_name="crss-deck", standalone_mode=False)
         _flush()
     except click.exceptions.Exit as error:
         code = error.exit_code
@@ -723,7 +725,7 @@ def run() -> int:
     except (click.Abort, KeyboardInterrupt):
         code = INTERRUPTED
     except BrokenPipeError:
-        code = DONE
+        pass  # nobody reads any more: the code still tells
     except Exception as error:
         code = UNUSABLE
         _fail(error)

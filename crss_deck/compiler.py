@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from typing import NamedTuple
 
@@ -14,7 +14,14 @@ from crss_deck.claims import Coverage, cards_by_claim, coverage, read_claims
 from crss_deck.diagnostics import Diagnostic, Rule, Severity, sort_key
 from crss_deck.folder import LOCK, MANIFEST, SourceFolder, can_hold
 from crss_deck.frontmatter import Word
-from crss_deck.history import History, check_against_lock, forgotten_names, stamped
+from crss_deck.history import (
+    History,
+    check_against_lock,
+    forgotten_names,
+    moved_names,
+    source_digests,
+    stamped,
+)
 from crss_deck.keys import propose_keys
 from crss_deck.lock import Lock, LockedNote, read_lock
 from crss_deck.manifest import Manifest, read_manifest, value_span, version_span
@@ -110,12 +117,15 @@ def compile_deck(
             key_spans += file.key_spans
             cited += file.claims
     media = collect_media(notes, folder, found.append)
-    forgotten = {}
+    forgotten, moved = {}, {}
+    digests: tuple[str | None, ...] = ()
     if manifest is not None and lock is not None:
-        forgotten = forgotten_names(notes, lock, manifest.tag_root, media.found)
+        digests = source_digests(notes, manifest.tag_root, media.found)
+        forgotten = forgotten_names(notes, digests, lock)
+        moved = moved_names(notes, digests, lock)
     notes = propose_keys(notes, lock.names if lock else (), forgotten)
     if lock is not None:
-        _check_lock(lock, manifest, notes, forgotten, folder, found)
+        _check_lock(lock, manifest, notes, forgotten, moved, folder, found)
     sound = sound_notes(notes, found)
     draft = Draft(
         folder, manifest, counts, notes, sound, tags, key_spans, cited, media, claims, wording
@@ -130,16 +140,21 @@ def compile_deck(
     if manifest is None or compilation.errors:
         return compilation
     deck = Deck(manifest, tuple(notes), description, media.found, stylesheet)
-    return _dated(compilation._replace(deck=deck), deck, lock, folder, clock)
+    return _dated(compilation._replace(deck=deck), deck, lock, digests, folder, clock)
 
 
 def _dated(
-    compilation: Compilation, deck: Deck, lock: Lock | None, folder: SourceFolder, clock: int | None
+    compilation: Compilation,
+    deck: Deck,
+    lock: Lock | None,
+    digests: Sequence[str | None],
+    folder: SourceFolder,
+    clock: int | None,
 ) -> Compilation:
     """Render the deck as the release its lock describes, or else as a draft."""
     manifest = deck.manifest
     package = render_deck(deck, 0)
-    history = History(deck, package, lock)
+    history = History(deck, package, lock, digests)
     compilation = compilation._replace(history=history)
     release = lock.release(manifest.version) if lock else None
     if release is not None and all(note.common.has_id for note in deck.notes):
@@ -169,6 +184,7 @@ def _check_lock(
     manifest: Manifest | None,
     notes: list[Note],
     forgotten: dict[int, LockedNote],
+    moved: dict[int, LockedNote],
     folder: SourceFolder,
     found: list[Diagnostic],
 ) -> None:
@@ -195,7 +211,7 @@ def _check_lock(
                 "run `crss-deck release` (again), or write the last released version",
             )
         )
-    check_against_lock(notes, lock, forgotten, found.append)
+    check_against_lock(notes, lock, forgotten, moved, found.append)
 
 
 def _readable(found: Iterable[Diagnostic]) -> Iterator[Diagnostic]:

@@ -119,6 +119,9 @@ UNKNOWN_ORIGIN = _rule("unknown-origin", "a note was never released under the na
 FORGOTTEN_WAS = _rule(
     "forgotten-was", "a released note seems to have come under another id", Severity.WARNING
 )
+MOVED_ID = _rule(
+    "moved-id", "a released note seems to have come under the id of another", Severity.WARNING
+)
 CHANGED_KIND = _rule("changed-kind", "a released note became one of the other kind")
 
 # Files and characters

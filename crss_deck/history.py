@@ -117,8 +117,18 @@ def _source_digest(note: Note, tag_root: str, files: MediaFiles) -> str:
     )
 
 
+def source_digests(
+    notes: Sequence[Note], tag_root: str, files: MediaFiles
+) -> tuple[str | None, ...]:
+    """For each note the digest of what was written; None where a file that it shows is missing."""
+    return tuple(
+        _source_digest(note, tag_root, files) if _has_all_media(note, files) else None
+        for note in notes
+    )
+
+
 def forgotten_names(
-    notes: Sequence[Note], lock: Lock, tag_root: str, files: MediaFiles
+    notes: Sequence[Note], digests: Sequence[str | None], lock: Lock
 ) -> dict[int, LockedNote]:
     """Released notes that are gone, each by the place of the one new note that repeats its text.
 
@@ -132,14 +142,42 @@ def forgotten_names(
             for source, _ in locked.digests:
                 gone.setdefault(source, []).append(locked)
     found: dict[str, list[int]] = {}
-    for place, note in enumerate(notes) if gone else ():
-        if note.common.origin not in lock.notes and _has_all_media(note, files):
-            found.setdefault(_source_digest(note, tag_root, files), []).append(place)
+    for place, (note, digest) in enumerate(zip(notes, digests, strict=True)):
+        if digest in gone and note.common.origin not in lock.notes:
+            found.setdefault(digest, []).append(place)
     return {
         places[0]: gone[source][0]
         for source, places in found.items()
-        if source in gone and len(gone[source]) == len(places) == 1
+        if len(gone[source]) == len(places) == 1
     }
+
+
+def moved_names(
+    notes: Sequence[Note], digests: Sequence[str | None], lock: Lock
+) -> dict[int, LockedNote]:
+    """Released notes by the place of a note that has their text, and the name of another one.
+
+    Two comments were exchanged, or each slipped to the next note. Learners would be asked one note
+    with the schedule of the other.
+    """
+    owners: dict[str, list[LockedNote]] = {}
+    for locked in lock.notes.values():
+        for source, _ in locked.digests:
+            owners.setdefault(source, []).append(locked)
+    at_home = {(note.common.origin, digest) for note, digest in zip(notes, digests, strict=True)}
+    found = {}
+    for place, (note, digest) in enumerate(zip(notes, digests, strict=True)):
+        origin = note.common.origin
+        if digest is None or origin not in lock.notes:
+            continue
+        known = owners.get(digest, [])
+        if (
+            len(known) == 1
+            and known[0] is not lock.notes[origin]
+            and (known[0].origin, digest) not in at_home
+        ):
+            found[place] = known[0]
+    return found
 
 
 def _has_all_media(note: Note, files: MediaFiles) -> bool:
@@ -157,16 +195,23 @@ def _rendered_digest(note: RenderedNote) -> str:
     return _digest([note.note_type.id, fields, sorted(note.tags), cards])
 
 
-def note_states(deck: Deck, package: Package) -> list[NoteState]:
-    """Every note of a deck as it is now; the package is the deck's, in the same order."""
+def note_states(
+    deck: Deck, package: Package, digests: Sequence[str | None] = ()
+) -> list[NoteState]:
+    """Every note of a deck as it is now; the package is the deck's, in the same order.
+
+    `digests` are those of `source_digests`, where they are there already.
+    """
     states = []
-    for note, rendered in zip(deck.notes, package.notes, strict=True):
+    digests = digests or source_digests(deck.notes, deck.manifest.tag_root, deck.media)
+    for note, rendered, digest in zip(deck.notes, package.notes, digests, strict=True):
+        assert digest is not None
         states.append(
             NoteState(
                 note.common.key,
                 note.common.origin,
                 rendered.note_type.kind,
-                _source_digest(note, deck.manifest.tag_root, deck.media),
+                digest,
                 _rendered_digest(rendered),
                 _cards(note, rendered),
                 note.common.subdeck,
@@ -237,14 +282,16 @@ class History:
     A deck that was never released is built without: all its notes are new.
     """
 
-    def __init__(self, deck: Deck, package: Package, lock: Lock | None) -> None:
-        self._deck, self._package = deck, package
+    def __init__(
+        self, deck: Deck, package: Package, lock: Lock | None, digests: Sequence[str | None] = ()
+    ) -> None:
+        self._deck, self._package, self._digests = deck, package, digests
         self.lock = lock
 
     @cached_property
     def states(self) -> tuple[NoteState, ...]:
         """The notes as a lock would describe them."""
-        return tuple(note_states(self._deck, self._package))
+        return tuple(note_states(self._deck, self._package, self._digests))
 
     @cached_property
     def statuses(self) -> tuple[Status, ...]:
@@ -290,7 +337,11 @@ def stamped(
 
 
 def check_against_lock(
-    notes: Sequence[Note], lock: Lock, forgotten: Mapping[int, LockedNote], report: Report
+    notes: Sequence[Note],
+    lock: Lock,
+    forgotten: Mapping[int, LockedNote],
+    moved: Mapping[int, LockedNote],
+    report: Report,
 ) -> None:
     """Report what no release could bring to learners, or what would take another note's place."""
     owners: dict[str, LockedNote] = {}
@@ -340,4 +391,12 @@ def check_against_lock(
                 f"`{common.key}` was released as a {released} note: Anki would never take over"
                 f" a note of the other kind in its place",
                 "give it a new id, and it arrives as a new note",
+            )
+        elif place in moved:
+            say(
+                rules.MOVED_ID,
+                f"this is word for word the released note `{moved[place].key}`, under the id of"
+                " another one",
+                f"give it the id {moved[place].key} again; else learners are asked this note with"
+                f" the schedule of `{owner.key}`",
             )

@@ -81,22 +81,29 @@ _HARMLESS = frozenset(("text", "softbreak", "hardbreak", "code_inline")) | {
     f"{markup}_{end}" for markup in ("em", "strong", "s") for end in ("open", "close")
 }
 """Tokens that hold no fault, if there are no others."""
-_C, _DIGIT = "[cCсСｃＣ]", r"[\d₀-₉⁰¹²³⁴-⁹]"
+_C, _DIGIT = "[cCсСｃＣçÇ]", r"[\d₀-₉⁰¹²³⁴-⁹①-⑳]"
 """What looks like a `c`, such as the Cyrillic letter; and what looks like a digit."""
+_COLON = "[:：∷]"
 _BETWEEN = rf"[\s,{INVISIBLE}*_`\\–—-]*"
 _NEAR_CLOZE = re.compile(
     rf"\{{\{{{_BETWEEN}(?:{_C}{_BETWEEN}{_DIGIT}+\s*(?=\}}\}})"
-    rf"|{_C}[lI|]\s*::"
-    rf"|{_C}{_BETWEEN}{_DIGIT}+{_BETWEEN}[;|]+"
-    rf"|(?:{_C}{{1,2}}(?:{_BETWEEN}{_C}?{_DIGIT})*|{_DIGIT}+{_C}|{_DIGIT}+\s*(?=[:：])|cloze)"
-    rf"(?:{_BETWEEN}{_DIGIT})*{_BETWEEN}[:：]{{1,2}})"
+    rf"|{_C}[lIi|]{{1,2}}\s*{_COLON}{{1,2}}"
+    rf"|{_C}{_BETWEEN}{_DIGIT}{{1,3}}(?:{_BETWEEN}[;|]+|[=. ∷](?=\w))"
+    rf"|{_DIGIT}{{1,3}}\|"
+    # A short head with a digit in it, then colons: c1c, c.1, c(1), x1, clo1.
+    rf"|[^\s{{}}:：∷\d]{{0,4}}{_DIGIT}{{1,3}}[^\s{{}}:：∷\d]{{0,3}}\s*{_COLON}{{2}}"
+    rf"|(?:{_C}{{1,2}}(?:{_BETWEEN}{_C}?{_DIGIT})*+|{_DIGIT}+\s*(?={_COLON})|(?i:cloze))"
+    rf"{_BETWEEN}{_COLON}{{1,2}})"
 )
 _HALF_CLOZE = re.compile(r"(?:\{|｛+|\[+)[cC][0-9]{1,3}\Z")
 _LOOSE_REFERENCE = (
     r"!\[[^\[\]\n]+\] ?\[[^\[\]\n]*\]"
-    r"|(?<![\w\])])\[(?![0-9]+\]\[[0-9])[^\[\]\n^]+\]\[[^\[\]\n]*\]"
+    r"|(?<![\w\])])\[[^\[\]\n^]+\]\[(?:|(?!\w-\w\])[^\W_][\w .-]{2,})\]"
 )
-_LOOSE_DEFINITION = r"\[[^\[\]\n^][^\[\]\n]*\]:[ \t]+(?:<|https?:|mailto:|[^\s.]\S*\.\w)"
+_LOOSE_DEFINITION = (
+    r"\[[^\[\]\n^][^\[\]\n]*\]:[ \t]+"
+    r"(?:<|https?:|mailto:|(?!\d)[^\s.]\S*\.\w\S*[ \t]*(?:[\"'(].*)?\Z)"
+)
 _LOOSE_COMMENT = r"<!--|[<‹«]![—–-]"
 _LOOSE_LINK = r"!\[[^\[\]\n]*\] ?\([^()\n]*\)|\[[^\[\]\n]+\] ?\((?:https?:|mailto:|www\.)[^()\n]*\)"
 _CLOZE_TEXT = re.compile(r"\{\{c[0-9]+::")
@@ -152,6 +159,7 @@ class InlineChecker:
         self._unnumbered: list[Unnumbered] = []
         self._cloze_mark: Span | None = None
         self._comments: list[Span] = []
+        self._barren = len(children)  # from there on nothing opens or closes a cloze
         self._place = place
         self._escaped_bracket: dict[str, Token] = {}
         self._foreign_tags: set[str] = set()
@@ -287,8 +295,8 @@ class InlineChecker:
                 f"no line defines `{label or text.strip('![] ')}`, so the source of this"
                 f" {'image' if picture else 'link'} would stand on the card",
                 self._within(token, match),
-                f"write {text.rstrip()}({'file.png' if picture else 'https://…'})"
-                + ("" if picture else rf", or \{match.group()} for literal brackets"),
+                f"write {text.rstrip()}({'file.png' if picture else 'https://…'}),"
+                f" or {match.group().replace('[', chr(92) + '[', 1)} for literal brackets",
             )
         starts_line = not self._index or self._children[self._index - 1].type == "softbreak"
         definition = re.match(_LOOSE_DEFINITION, content) if starts_line else None
@@ -297,7 +305,8 @@ class InlineChecker:
                 rules.BROKEN_LINK,
                 "this line defines no link here, so it would stand on the card",
                 self._within(token, definition),
-                rf"leave a blank line above it, or write \{content[0]} for a literal bracket",
+                r"leave a blank line above it and nothing behind the address,"
+                r" or write \[ for a literal bracket",
             )
         for match in _FOOTNOTE.finditer(content):
             self._say(
@@ -567,6 +576,8 @@ class InlineChecker:
 
     def _skip_close(self) -> Token | None:
         """Take the next `}}` for text and return it: it belongs to a mark that is no good."""
+        if self._index >= self._barren:
+            return None
         for index in range(self._index + 1, len(self._children)):
             token = self._children[index]
             if token.type in ("cloze_open", "braces_open"):
@@ -576,6 +587,7 @@ class InlineChecker:
                     return None
                 token.type = "text"
                 return token
+        self._barren = self._index  # else many marks would each look through all that follows
         return None
 
     # -- markup around clozes

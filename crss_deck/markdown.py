@@ -104,8 +104,11 @@ class Document(NamedTuple):
 _ATX = re.compile(r"#{1,6}\s*")
 _CONTAINER = re.compile(r"[ \t>]*(?:(?:[-+*]|[0-9]{1,9}[.)])[ \t]+[ \t>]*)*")
 _BLOCK_START = re.compile(r"(?:[-+*][ \t]+\S|[0-9]{1,9}[.)][ \t]+\S|>|`{3,}[^`\n]*\Z|~{3}|\|)")
-_BULLET = re.compile(r"[-+*][ \t]+\S")
-_NUMBERED = re.compile(r"([0-9]{1,9})[.)][ \t]+\S")
+_LIST_LINE = re.compile(
+    r"\n[ \t]*(?:(?P<bullet>[-+*])|(?P<number>(?!0*1[.)])[0-9]{1,9}[.)]))[ \t]+\S"
+)
+_LITERAL = ("code_inline", "html_inline", "math_inline", "math_inline_double")
+"""Tokens in which nothing has a meaning of its own."""
 _OUT_OF_SIGHT = re.compile(rf"[\s{INVISIBLE}]*")
 _NO_PROSE = re.compile(
     rf"^[ \t]*(?:[<‹«•◦‣⁃▪●{INVISIBLE}]|[*_`]*[^\W\d_]{{1,9}}[0-9*_`]*[ \t]*[:：])", re.MULTILINE
@@ -286,15 +289,13 @@ class _Reader:
         places = span.start.__add__ if as_it_is else self._places_of_lines(inline)
         marks: dict[int, LabelMark] = {}
         position = 0
-        for index, line in enumerate(inline.content.split("\n")):
+        for line in inline.content.split("\n"):
             label_mark = read_label(line)
             if label_mark is not None and not label_mark.reserved:
                 offset = places(position)
                 if self._source.is_line_start(offset):
                     marks[position] = label_mark
                     self._label_line(line, label_mark, offset)
-            if index:
-                self._list_in_text(line, places, position)
             position += len(line) + 1
         if len(marks) == 1 and 0 in marks and marks[0].good:
             # Nothing reaches over a label at the start: what follows it is read alone.
@@ -352,7 +353,7 @@ class _Reader:
         for token in reversed(children):
             if token.type == "hardbreak" and text[places(token.meta["at"][0])] == "\\":
                 token.type, token.content = "text", "\\"  # at the end of a field it breaks no line
-            elif token.type != "softbreak":
+            elif _shows(token):
                 break
         children = _without_outer_breaks(children)
         if children:
@@ -419,30 +420,24 @@ class _Reader:
             fix=Edit(span, label) if mark.whole else None,
         )
 
-    def _list_in_text(self, line: str, places: PlaceOf, position: int) -> None:
+    def _lists_in_text(self, content: str, places: PlaceOf, children: list[Token]) -> None:
         """A paragraph's later line like `2. two` is text to Markdown, and a list to its author."""
-        text = line.lstrip()
-        if text[:1] in "-+*" and _BULLET.match(text):
-            start = places(position + len(line) - len(text))
-            self._say(
-                rules.BULLET_IN_PARAGRAPH,
-                f"`{text[0]}` starts no list here: so far indented, it continues the text above",
-                start,
-                start + 1,
-                f"indent it less, or write \\{text[0]} for a sign in text",
-            )
-        match = _NUMBERED.match(text)
-        if match and int(match.group(1)) != 1:
-            start = places(position + len(line) - len(text))
-            self._say(
-                rules.NUMBER_IN_PARAGRAPH,
-                f"`{match.group(1)}{match.group()[len(match.group(1))]}` starts no list here:"
-                " it continues the paragraph above",
-                start,
-                start + len(match.group(1)) + 1,
-                "leave a blank line above the list, or write"
-                f" {match.group(1)}\\{match.group()[len(match.group(1))]} for a number in text",
-            )
+        for match in _LIST_LINE.finditer(content, content.index("\n")):
+            kind = "bullet" if match["bullet"] else "number"
+            mark, at = match[kind], match.start(kind)
+            if any(t.type in _LITERAL and t.meta["at"][0] < at < t.meta["at"][1] for t in children):
+                continue
+            rule, why = rules.NUMBER_IN_PARAGRAPH, "it continues the paragraph above"
+            number = f"{mark[:-1]}\\{mark[-1]}"
+            help = f"leave a blank line above the list, or write {number} for a number in text"
+            if kind == "bullet":
+                rule, why = (
+                    rules.BULLET_IN_PARAGRAPH,
+                    "so far indented, it continues the text above",
+                )
+                help = f"indent it less, or write \\{mark} for a sign in text"
+            start = places(at)
+            self._say(rule, f"`{mark}` starts no list here: {why}", start, start + len(mark), help)
 
     # -- inline content
 
@@ -466,6 +461,8 @@ class _Reader:
         self._md.inline.parse(content, self._md, env, children)
         env["labels"] = {}
         inline.children = children
+        if "\n" in content:
+            self._lists_in_text(content, places, children)
         if len(children) > MAX_LEVEL and any(token.level > MAX_LEVEL for token in children):
             self._too_deep(places(0))
         if begin and "\n" not in content:  # its only line begins with a label
@@ -656,11 +653,6 @@ class _Reader:
                     if match is alert
                     else r"leave the box out, or write \[ for a literal bracket",
                 )
-        position = 0
-        for index, line in enumerate(token.content.split("\n")):
-            if index:
-                self._list_in_text(line, places, position)
-            position += len(line) + 1
         return "in a quote" if nearest == "blockquote_open" else "in a list"
 
     def _fence(self, token: Token) -> None:
@@ -857,18 +849,18 @@ def _behind_what(line: str) -> str:
     return f"behind a character that nobody sees (U+{ord(line[0]):04X})"
 
 
+def _shows(token: Token) -> bool:
+    comment = token.type == "html_inline" and token.content.startswith("<!--")
+    return not comment and token.type not in ("softbreak", "hardbreak")
+
+
 def _without_outer_breaks(tokens: list[Token]) -> list[Token]:
     """Drop line breaks and comments at both ends: between two labels they separate nothing."""
-
-    def shows(token: Token) -> bool:
-        comment = token.type == "html_inline" and token.content.startswith("<!--")
-        return not comment and token.type not in ("softbreak", "hardbreak")
-
     if tokens[0].type == tokens[-1].type == "text":
         return tokens
     first, behind = 0, len(tokens)
-    while first < behind and not shows(tokens[first]):
+    while first < behind and not _shows(tokens[first]):
         first += 1
-    while behind > first and not shows(tokens[behind - 1]):
+    while behind > first and not _shows(tokens[behind - 1]):
         behind -= 1
     return tokens[first:behind]

@@ -12,7 +12,7 @@ from crss_deck.spelling import nearest, one_edit_apart, suggestion
 
 METADATA_KEYS = ("id", "was", "tags", "claims", "allow", "reversed", "type-in")
 FLAGS = ("reversed",)
-SPOILT = rf"(?i)[<‹«]\s*[!—–-][!—–\s-]*(?:{'|'.join(METADATA_KEYS)})\b"
+SPOILT = rf"(?i)(?:<\s*[!—–-]|[‹«]\s*!)[!—–\s-]*(?:{'|'.join(METADATA_KEYS)})\b"
 """The beginning of metadata in what is no comment, such as what an editor makes of hyphens."""
 _FIRST_WORD = re.compile(r"\s*([^\s:;]+)")
 _ENTRY = re.compile(r"(?P<key>[^\s:]+)(?:(?P<colon>[ \t]*:)[ \t]*(?P<value>.*))?", re.DOTALL)

@@ -122,18 +122,23 @@ class _Parser:
             case Metadata():
                 self._metadata(piece)
             case Heading():
-                if piece.underline is not None and self._draft is not None:
-                    self._underlined(piece, piece.underline)
-                    self._draft.extend(piece.span._replace(end=piece.underline.start))
+                draft, line = self._draft, piece.underline
+                bare = draft is not None and draft.bare and draft.current == draft.opening
+                if draft and line and not bare and self._underlined(piece, line):
+                    draft.extend(piece.span._replace(end=line.start))
                 self.end_note("the heading", piece.span)
                 self._path = [h for h in self._path if h.level < piece.level] + [piece]
             case Break():
                 self.end_note("the thematic break", piece.span)
 
-    def _underlined(self, heading: Heading, line: Span) -> None:
+    def _underlined(self, heading: Heading, line: Span) -> bool:
+        """Report a line that makes a heading of what was probably text of the open note."""
         if any(map(labels.read_label, heading.written.split("\n"))):
-            return  # said of the label
+            return False  # said of the label
         rule = line.text.startswith("-")
+        lines, ending = heading.written.count("\n"), heading.written.rstrip()[-1:]
+        if not (lines or ending in ".!?…:;,)" or (rule and len(line.text) <= len("---"))):
+            return False  # a heading was meant
         self._say(
             rules.UNDERLINED_TEXT,
             "this line makes a heading of the text above it, which would be lost to the note",
@@ -141,6 +146,7 @@ class _Parser:
             ("leave a blank line above it; " if rule else "remove it; ")
             + f"for a heading, close the note and write {'#' * heading.level} before the text",
         )
+        return True
 
     def _label(self, label: Label) -> None:
         name = label.name

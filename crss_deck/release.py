@@ -224,7 +224,7 @@ def recovered_lock(path: str | os.PathLike[str]) -> Lock:
 # ------------------------------------------------------------------ what changed
 
 
-_UNRELEASABLE = (rules.MISSING_ID, rules.FORGOTTEN_WAS)
+_UNRELEASABLE = (rules.MISSING_ID, rules.FORGOTTEN_WAS, rules.MOVED_ID)
 """What is a warning while a deck is written, and would cost learners once it is released."""
 
 
@@ -551,7 +551,9 @@ def _what_they_share(history: History) -> str:
     for state, status in zip(history.states, history.statuses, strict=True):
         common = state.where.common
         path = common.span.source.path
-        groups = [(path, _FRONT_MATTER)]
+        groups = [(path, "")]
+        if common.span.source.text.startswith("---"):
+            groups.append((path, _FRONT_MATTER))
         for heading in common.context:
             line = heading.span.location.line
             groups.append((path, f"the heading “{plain_text([heading.block])}” in line {line}"))
@@ -559,9 +561,9 @@ def _what_they_share(history: History) -> str:
             changed.update(groups)
         elif status is not Status.NEW:
             spared.update(groups)
-    whole = Counter({group: count for group, count in changed.items() if group not in spared})
+    whole = Counter({g: count for g, count in changed.items() if g[1] and g not in spared})
     if not whole:
-        files = {path: n for (path, what), n in changed.items() if what == _FRONT_MATTER}
+        files = {path: n for (path, what), n in changed.items() if not what}
         path = max(files, key=lambda path: files[path])
         return f"{files[path]} of them in {path}"
     most = max(whole.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
@@ -103,10 +104,9 @@ _NO_LABEL = (
     rules.MISSPELT_LABEL,
     rules.UNCLOSED_FENCE,
     rules.UNCLOSED_COMMENT,
-    rules.UNCLOSED_MATH,
     rules.UNDERLINED_TEXT,
 )
-"""Faults by which a label opens nothing."""
+"""Faults by which a label opens nothing, or the text of a note is cut off."""
 _MISSING_LABEL = (rules.QUESTION_WITHOUT_ANSWER, rules.LABEL_WITHOUT_NOTE, rules.MISPLACED_METADATA)
 """What is then found of the text that the label should have opened."""
 
@@ -115,11 +115,16 @@ class _Misses:
     """Labels that open nothing, by place, and where notes begin and end."""
 
     def __init__(self, found: Iterable[Diagnostic], notes: Iterable[Note]) -> None:
-        self._lost: dict[int, list[int]] = {}
+        self._lost: dict[tuple[int, str], list[int]] = {}
         self._notes: dict[int, list[Span]] = {}
         for diagnostic in found:
-            if diagnostic.rule in _NO_LABEL and diagnostic.span is not None:
-                self._lost.setdefault(id(diagnostic.source), []).append(diagnostic.span.start)
+            span = diagnostic.span
+            if diagnostic.rule not in _NO_LABEL or span is None:
+                continue
+            # Of labels alone it is known what they would have opened.
+            first = re.search(r"[^\W\d_]", span.text)
+            for kind in "an" if first is None else "a" if first.group() in "aA" else "n":
+                self._lost.setdefault((id(diagnostic.source), kind), []).append(span.start)
         for note in notes if self._lost else ():
             span = note.common.span
             self._notes.setdefault(id(span.source), []).append(span)
@@ -128,14 +133,15 @@ class _Misses:
 
     def explain(self, diagnostic: Diagnostic) -> bool:
         """Whether such a label stands in the note of a finding, or before one outside all notes."""
-        lost = self._lost.get(id(diagnostic.source))
+        answer = diagnostic.rule is rules.QUESTION_WITHOUT_ANSWER
+        lost = self._lost.get((id(diagnostic.source), "a" if answer else "n"))
         if lost is None or diagnostic.span is None:
             return False
         here = diagnostic.span.start
         notes = self._notes.get(id(diagnostic.source), [])
         following = bisect_right(notes, here, key=lambda span: span.start)
         first, behind = notes[following - 1].end if following else 0, here
-        if diagnostic.rule is rules.QUESTION_WITHOUT_ANSWER:
+        if answer:
             first = here
             behind = notes[following].start if following < len(notes) else sys.maxsize
         return bisect_left(lost, first) < bisect_left(lost, behind)

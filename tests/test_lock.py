@@ -623,6 +623,33 @@ def test_a_changed_id_is_noticed() -> None:
     assert author.faults() == []
 
 
+def test_exchanged_ids_are_noticed() -> None:
+    """Learners would be asked one note with the schedule of the other."""
+    author = Author(basic("chain", "What is first?") + basic("steps", "What is second?"))
+    author.release()
+    author.edit("id: chain", "id: other")
+    author.edit("id: steps", "id: chain")
+    author.edit("id: other", "id: steps")
+    assert author.faults() == ["moved-id", "moved-id"]
+    with pytest.raises(DeckError) as refused:
+        author.release()
+    assert {(d.rule.name, d.rule.severity) for d in refused.value.diagnostics} == {
+        ("moved-id", "error")
+    }
+
+
+def test_an_id_that_slipped_is_noticed() -> None:
+    """A note was deleted, and its comment stayed with the next one; a name for it is known."""
+    author = Author(basic("chain", "What is first?") + basic("steps", "What is second?"))
+    author.release()
+    author.edit("Q: What is first?\n\nA: Yes.\n<!-- id: chain -->\n\n", "")
+    author.edit("id: steps", "id: chain")
+    (found,) = (d for d in author.compile().diagnostics if d.rule.name == "moved-id")
+    assert found.help.startswith("give it the id steps again;")
+    author.edit("id: chain", "id: chain; allow: moved-id (they are one note now)")
+    assert author.plan().version == "1.1.0"
+
+
 def test_a_lost_id_is_found_again() -> None:
     """A note that lost its id builds as the note it is, yet only as a draft until it is mended."""
     author = Author(PLAIN)
