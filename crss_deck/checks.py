@@ -49,7 +49,6 @@ MAX_TOTAL_MEDIA = 250 * 1024 * 1024
 
 _CONFLICT = re.compile(r"^(?:<{7}|>{7}) .*", re.MULTILINE)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-_INVISIBLE = re.compile(f"[{INVISIBLE}]")
 
 
 def control_characters(draft: Draft) -> Iterator[Diagnostic]:
@@ -85,7 +84,7 @@ def invisible_characters(draft: Draft) -> Iterator[Diagnostic]:
     for source in draft.folder.texts.values():
         if source.text.isascii():
             continue
-        for match in islice(_INVISIBLE.finditer(source.text), MAX_FINDINGS):
+        for match in islice(re.finditer(f"[{INVISIBLE}]", source.text), MAX_FINDINGS):
             yield Diagnostic(
                 rules.INVISIBLE_CHARACTER,
                 f"an invisible character (U+{ord(match.group()):04X}) stands in the text",
