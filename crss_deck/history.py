@@ -77,6 +77,8 @@ def _written(blocks: Iterable[Block]) -> list[list[str]]:
             # Without it, marks beside it would be read in another way: `**a:**<!-- -->b`.
             parts_marks = before[-1:].strip() and behind[:1].strip()
             parts_blanks = before.endswith("  ") and behind.startswith("\n")
+            if before.endswith(" "):
+                behind = behind.removeprefix(" ")
             text = before + ("<!---->" if parts_marks or parts_blanks else "") + behind
         indent = block.span.source.text[start - block.span.location.column + 1 : start]
         text = text if indent.strip() else indent + text

@@ -204,6 +204,7 @@ class _Writer:
         self.codes: list[Code] = []
         self.visible = False
         self.plain = True
+        self._behind_comment = False
         self._opened: list[_Gap] = []
         """The clozes around what is being written."""
 
@@ -318,6 +319,10 @@ class _Writer:
 
     def _prose(self, run: list[str]) -> None:
         text = "".join(run)
+        if self._behind_comment:
+            self._behind_comment = False
+            if self.out and self.out[-1].endswith(" "):
+                text = text.removeprefix(" ")  # of the two blanks around a comment one is left
         self.visible = self.visible or bool(text.strip(_BLANK))
         self.out.append(escape_prose(text, bool(self._opened)))
 
@@ -394,6 +399,7 @@ class _Writer:
             self._opened[-1].hint += content
         match = _TAG_NAME.match(content)
         if content.startswith("<!--") or match is None:
+            self._behind_comment = True
             return
         name = match.group(1).lower()
         if name not in INLINE_TAGS:  # an error, which is no reason to call a field empty

@@ -101,6 +101,7 @@ def both(*edits: Edit) -> Edit:
 
 NO_CHANGE: dict[str, Edit] = {
     "a comment": put("*First*", "*First*<!-- why? -->"),
+    "a comment between words": put("of all", "of <!-- why? --> all"),
     "a comment of its own": put("Q: What is one?", "<!-- x -->\n\nQ: What is one?"),
     "claims": put("id: one", "id: one; claims: X-1"),
     "blank lines": put("\n\nA: *First*", "\n\n\n\nA: *First*"),
