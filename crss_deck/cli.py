@@ -367,6 +367,7 @@ def release(
         return FAULTY
     _show(plan.warnings, talk, "full", sys.stderr)
     folder = source.rstrip("/")
+    folder = f"./{folder}" if folder.startswith("-") else folder
     # Where only a lost lock came back, there is nothing else to commit; but what was not written
     # now may be from a release that was interrupted.
     files = RELEASE_FILES if len(plan.files) > 1 else plan.written
@@ -377,14 +378,17 @@ def release(
             click.echo(f"{change.level.word}: {change.kind.value}: {change.text}", err=True)
         for notice in plan.notices:
             click.echo(f"note: {notice}", err=True)
-        click.echo(
-            f"\nwritten: {', '.join(plan.written)}; read the changelog, then run\n"
-            f"  git add {' '.join(paths)}\n"
-            f'  git commit --message "Release {plan.tag}"\n'
-            f"  git tag {plan.tag}\n"
-            f"  crss-deck build{named} --locked",
-            err=True,
-        )
+        steps = [
+            f"git add {' '.join(paths)}",
+            f'git commit --message "Release {plan.tag}"',
+            f"git tag {plan.tag}",
+            f"crss-deck build{named} --locked",
+        ]
+        if len(plan.files) == 1:
+            steps[1:] = ['git commit --message "Recover deck.lock"']
+        first = "read the changelog, then run" if len(plan.files) > 1 else "run"
+        click.echo(f"\nwritten: {', '.join(plan.written)}; {first}", err=True)
+        click.echo("\n".join(f"  {step}" for step in steps), err=True)
     click.echo(plan.version)
     return DONE
 

@@ -11,7 +11,7 @@ from crss_deck import __version__
 from crss_deck.difference import CardChange, Difference, NoteChange, NoteName, TextChange
 from crss_deck.hazards import Level
 from crss_deck.report import count_of, printable
-from crss_deck.words import readable, shortened, without_clozes, word_difference
+from crss_deck.words import markdown_text, readable, shortened, without_clozes, word_difference
 
 MANY = 20
 """Of a longer list of bare names, the first are shown."""
@@ -247,8 +247,7 @@ def _card(change: CardChange) -> str:
 
 def _markdown(text: str) -> str:
     """Text as Markdown that shows it."""
-    escaped = re.sub(r"[\\`*_{}\[\]<>#~|&$]", r"\\\g<0>", _shown(text))
-    return re.sub(r"\A([0-9]+(?=[.)])|(?=[-+=]))", r"\1\\", escaped)
+    return re.sub(r"\A([0-9]+(?=[.)])|(?=[-+=]))", r"\1\\", markdown_text(_shown(text)))
 
 
 def _code(text: str) -> str:

@@ -20,7 +20,7 @@ from crss_deck import diagnostics as rules
 from crss_deck.diagnostics import Diagnostic, Report, Rule
 from crss_deck.lock import Lock, LockedNote
 from crss_deck.media import note_blocks, note_images
-from crss_deck.model import BasicNote, Block, ClozeNote, Deck, MediaFile, Note
+from crss_deck.model import BasicNote, Block, ClozeNote, Common, Deck, MediaFile, Note
 from crss_deck.note_types import NoteType
 from crss_deck.package import Package, RenderedNote
 
@@ -77,8 +77,10 @@ def _written(blocks: Iterable[Block]) -> list[list[str]]:
             # Without it, marks beside it would be read in another way: `**a:**<!-- -->b`.
             parts_marks = before[-1:].strip() and behind[:1].strip()
             parts_blanks = before.endswith("  ") and behind.startswith("\n")
-            if before.endswith(" "):
-                behind = behind.removeprefix(" ")
+            if before[-1:] == behind[:1] and before[-1:] in (" ", "\n"):
+                behind = behind[1:]
+            elif behind[:1] == "\n" and before.endswith(" ") and not before.endswith("  "):
+                before = before[:-1]
             text = before + ("<!---->" if parts_marks or parts_blanks else "") + behind
         indent = block.span.source.text[start - block.span.location.column + 1 : start]
         text = text if indent.strip() else indent + text
@@ -141,7 +143,7 @@ def forgotten_names(
     gone: dict[str, list[LockedNote]] = {}
     for origin, locked in lock.notes.items():
         if origin not in present:
-            for source, _ in locked.digests:
+            for source in {source for source, _ in locked.digests}:
                 gone.setdefault(source, []).append(locked)
     found: dict[str, list[int]] = {}
     for place, (note, digest) in enumerate(zip(notes, digests, strict=True)):
@@ -157,27 +159,23 @@ def forgotten_names(
 def moved_names(
     notes: Sequence[Note], digests: Sequence[str | None], lock: Lock
 ) -> dict[int, LockedNote]:
-    """Released notes by the place of a note that has their text, and the name of another one.
+    """Released notes whose name stands under another text, by the place of the note with their own.
 
-    Two comments were exchanged, or each slipped to the next note. Learners would be asked one note
-    with the schedule of the other.
+    Two comments were exchanged, each slipped to the next note, or a note was written between
+    another and its comment. Learners would be asked one note with the schedule of the other.
     """
     owners: dict[str, list[LockedNote]] = {}
     for locked in lock.notes.values():
-        for source, _ in locked.digests:
+        for source in {source for source, _ in locked.digests}:
             owners.setdefault(source, []).append(locked)
+    present = {note.common.origin for note in notes}
     at_home = {(note.common.origin, digest) for note, digest in zip(notes, digests, strict=True)}
     found = {}
     for place, (note, digest) in enumerate(zip(notes, digests, strict=True)):
-        origin = note.common.origin
-        if digest is None or origin not in lock.notes:
+        known = owners.get(digest, []) if digest is not None else []
+        if len(known) != 1 or (known[0].origin, digest) in at_home:
             continue
-        known = owners.get(digest, [])
-        if (
-            len(known) == 1
-            and known[0] is not lock.notes[origin]
-            and (known[0].origin, digest) not in at_home
-        ):
+        if note.common.origin in lock.notes or known[0].origin in present:
             found[place] = known[0]
     return found
 
@@ -338,6 +336,22 @@ def stamped(
     )
 
 
+def _moved(former: LockedNote, common: Common) -> tuple[str, str]:
+    """What is said of a note that has lost its name to another text, and what to do."""
+    was = f"; was: {former.origin}" if former.origin != former.key else ""
+    if not common.has_id:
+        return (
+            f"this is word for word the released note `{former.key}`, but another note has its id",
+            f"put its comment, with id: {former.key}{was}, under it again, and give that note an id"
+            " of its own; else learners are asked that one with the schedule of this",
+        )
+    return (
+        f"this is word for word the released note `{former.key}`, under another id",
+        f"give it the id {former.key}{was} again; else learners are asked one note with the"
+        " schedule of another",
+    )
+
+
 def check_against_lock(
     notes: Sequence[Note],
     lock: Lock,
@@ -354,16 +368,25 @@ def check_against_lock(
     owners |= lock.notes
     for place, note in enumerate(notes):
         common = note.common
-        if not common.has_id:
+        if not common.has_id and place not in moved:
             continue
         owner = owners.get(common.key) or owners.get(common.origin)
         kind = "basic" if isinstance(note, BasicNote) else "cloze"
         span = common.entries or common.span
         source = span.source
+        if not common.has_id:
+            end = source.text.find("\n", common.span.start)
+            span = source.span(
+                common.span.start, min(end, common.span.end) if end > 0 else common.span.end
+            )
 
         def say(rule: Rule, message: str, help: str) -> None:
             report(Diagnostic(rule, message, source, span, help))  # noqa: B023
 
+        if place in moved:
+            say(rules.MOVED_ID, *_moved(moved[place], common))
+        if not common.has_id:
+            continue
         if owner is None:
             if place in forgotten:
                 former = forgotten[place]
@@ -393,12 +416,4 @@ def check_against_lock(
                 f"`{common.key}` was released as a {released} note: Anki would never take over"
                 f" a note of the other kind in its place",
                 "give it a new id, and it arrives as a new note",
-            )
-        elif place in moved:
-            say(
-                rules.MOVED_ID,
-                f"this is word for word the released note `{moved[place].key}`, under the id of"
-                " another one",
-                f"give it the id {moved[place].key} again; else learners are asked this note with"
-                f" the schedule of `{owner.key}`",
             )

@@ -310,6 +310,8 @@ class _Writer:
             if tag is None:
                 self._special(kind, token)
                 continue
+            if self._behind_comment and kind == "softbreak" and out and out[-1].endswith(" "):
+                continue  # the one before the comment is enough
             out.append(tag)
             if kind in _BREAKS and not (opened and opened[-1].hinting):
                 pieces.append(" ")

@@ -39,7 +39,9 @@ from crss_deck.model import BasicNote, Deck
 from crss_deck.output import replace_files, writer_of
 from crss_deck.package import Package, content_digest
 from crss_deck.render import render_deck
+from crss_deck.report import count_of
 from crss_deck.source import Source, decode
+from crss_deck.words import markdown_text
 
 RELEASE_FILES = (MANIFEST, CHANGELOG, LOCK)
 """What a release writes, in the order in which the files are replaced.
@@ -138,7 +140,8 @@ def plan_release(
     package = render_deck(deck, 0)
     changes = _changes(deck, history, package, push)
     level = max((change.level for change in changes), default=Level.NONE)
-    if lock is not None and not changes and lock.release(deck.manifest.version):
+    wanted = version or allow or bump is not Level.NONE
+    if lock is not None and not changes and not wanted and lock.release(deck.manifest.version):
         # Only the lock was lost: what it describes is released already.
         files: tuple[tuple[str, str], ...] = ((LOCK, lock_text(lock)),)
         tag = f"{deck.manifest.id}-{deck.manifest.version}"
@@ -299,7 +302,10 @@ def _changes(deck: Deck, history: History, package: Package, push: frozenset[str
             changes.append(Change(Kind.LOOK, Level.PATCH, f"the look of {note_type.kind} cards"))
     changes += [Change(Kind.DECK, Level.PATCH, text) for text in respelt]
     if not changes and _differs_otherwise(deck, history):
-        changes.append(Change(Kind.OTHER, Level.PATCH, "the description or the order of new cards"))
+        what = "the description or the order of new cards"
+        if history.with_status(Status.HELD):
+            what = "nothing that you would see, or the description or the order of new cards"
+        changes.append(Change(Kind.OTHER, Level.PATCH, what))
     return changes
 
 
@@ -504,6 +510,12 @@ _FOR_LEARNERS = {
 """What `RELEASE_HAZARDS` says, to whom it happens."""
 
 
+def _as_markdown(text: str) -> str:
+    """What changed as Markdown that shows it; keys stay code."""
+    parts = re.split(r"(`[a-z0-9-]+`)", text)
+    return "".join(part if place % 2 else markdown_text(part) for place, part in enumerate(parts))
+
+
 def changelog_section(
     manifest: Manifest, clock: int, changes: Iterable[Change], first: bool
 ) -> str:
@@ -519,7 +531,7 @@ def changelog_section(
         if kind not in groups:
             continue
         lines += [f"### {title}", ""]
-        lines += [f"- {change.text}" for change in groups[kind]]
+        lines += [f"- {_as_markdown(change.text)}" for change in groups[kind]]
         if kind == "retired":
             search = " OR ".join(f"Key:{manifest.id}/{change.key}" for change in groups[kind])
             lines += ["", f"You keep these cards. To suspend them, search in Anki for `{search}`."]
@@ -582,9 +594,9 @@ def _notices(history: History, push: frozenset[str]) -> Iterator[str]:
     if held:
         before = max(lock.releases, key=lambda release: release.date).tools
         yield (
-            f"{len(held)} notes are rendered differently by newer tools (before: {before}); they"
-            " keep their dates, so learners keep the earlier form until the notes change"
-            " (--rerender pushes them, at the price of the learners' own tags on them)"
+            f"{count_of(len(held), 'note')} held: newer tools (before: {before}) make other HTML of"
+            " the same text; the date stays, so learners keep the earlier form until the text"
+            " changes (--rerender pushes it, at the price of the learners' own tags on it)"
         )
     changed = history.with_status(Status.CHANGED)
     if len(changed) > 1 and len(changed) * 5 > len(history.states):

@@ -64,7 +64,8 @@ def without_echoes(found: Iterable[Diagnostic], notes: Iterable[Note]) -> list[D
     A note with an error gets no id yet: mending it may change where the note ends, or bring the id
     to light. Nor does any in a file with metadata out of place. A file that a broken reference
     seems to mean is not called unused. Where a label opens nothing, or is swallowed, the fields and
-    the comment that miss it are not to blame.
+    the comment that miss it are not to blame. Nor does a note get a new id whose own stands under
+    another one.
     """
     found = list(found)
     astray = {d.source.path for d in found if d.rule is rules.MISPLACED_METADATA}
@@ -81,6 +82,7 @@ def without_echoes(found: Iterable[Diagnostic], notes: Iterable[Note]) -> list[D
     for starts in errors.values():
         starts.sort()
     misses = _Misses(found, notes)
+    moved = {(d.source.path, d.span.start) for d in found if d.rule is rules.MOVED_ID and d.span}
     kept = []
     for diagnostic in found:
         if diagnostic.rule in _MISSING_LABEL and misses.explain(diagnostic):
@@ -89,7 +91,8 @@ def without_echoes(found: Iterable[Diagnostic], notes: Iterable[Note]) -> list[D
             starts = errors.get(diagnostic.source.path, [])
             first = bisect_left(starts, diagnostic.span.start)
             inside = first < len(starts) and starts[first] <= diagnostic.fix.span.end
-            if inside or diagnostic.source.path in astray:
+            lost = (diagnostic.source.path, diagnostic.span.start) in moved
+            if inside or lost or diagnostic.source.path in astray:
                 continue
         if diagnostic.rule is rules.UNUSED_FILE:
             name = diagnostic.source.path.rpartition("/")[2].lower()

@@ -46,6 +46,11 @@ class _Reader(HTMLParser):
         return self.parse_bogus_comment(i)
 
 
+def markdown_text(text: str) -> str:
+    """Text as inline Markdown that shows it."""
+    return re.sub(r"[\\`*_{}\[\]<>#~|&$]", r"\\\g<0>", text)
+
+
 REFERENCE = re.compile(
     r"""(?:src|data)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))|\[sound:([^\]]*)\]"""
 )

@@ -650,6 +650,34 @@ def test_an_id_that_slipped_is_noticed() -> None:
     assert author.plan().version == "1.1.0"
 
 
+@pytest.mark.parametrize("comment", ["", "<!-- id: new-name -->\n"])
+def test_a_note_between_another_and_its_comment_is_noticed(comment: str) -> None:
+    """It would take over the learners of the one above; and `--fix` gives that one no new name."""
+    author = Author(basic("chain", "What is first?") + basic("steps", "What is second?"))
+    author.release()
+    pasted = f"{comment}\nQ: What came between?\n\nA: No.\n<!-- id: chain -->"
+    author.edit("<!-- id: chain -->", pasted)
+    (found,) = author.compile().diagnostics
+    assert found.rule.name == "moved-id"
+    assert found.span is not None and found.span.location.line == (4 if comment else 1)
+    assert "`chain`" in found.message
+    with pytest.raises(DeckError):
+        author.release()
+
+
+def test_the_advice_for_a_moved_id_holds_its_first_name() -> None:
+    """Else the old name would be taken for another note's."""
+    author = Author(basic("chain", "What is first?") + basic("steps", "What is second?"))
+    author.release()
+    author.edit("id: chain", "id: links; was: chain")
+    author.release()
+    author.edit("id: links; was: chain", "id: other")
+    author.edit("id: steps", "id: links; was: chain")
+    author.edit("id: other", "id: steps")
+    helps = [d.help for d in author.compile().diagnostics if d.rule.name == "moved-id"]
+    assert helps[0].startswith("give it the id links; was: chain again;")
+
+
 def test_a_lost_id_is_found_again() -> None:
     """A note that lost its id builds as the note it is, yet only as a draft until it is mended."""
     author = Author(PLAIN)

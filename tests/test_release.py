@@ -604,6 +604,22 @@ def test_a_comment_that_decides_what_markup_is() -> None:
     assert author.statuses() == {"note": Status.CHANGED}
 
 
+def test_a_comment_at_the_end_of_a_line() -> None:
+    """It leaves no second blank behind."""
+    author = Author(basic("note", answer="China\nand India"))
+    author.release()
+    author.edit("China\nand", "China <!-- c -->\nand")
+    assert author.statuses() == {"note": Status.SAME}
+
+
+def test_titles_in_the_changelog_show_as_they_are() -> None:
+    """Learners read Markdown; keys stay code."""
+    author = released()
+    author.files["new.md"] = basic("odd", "What do `<b>`, `__init__` and \\*a\\* do?")
+    changelog = dict(author.plan().files)[CHANGELOG]
+    assert r"- “What do \<b\>, \_\_init\_\_ and \*a\* do?” (`odd`)" in changelog
+
+
 def test_a_source_whose_title_holds_the_version() -> None:
     """A draft's version stands behind `Version`, not in the title."""
     author = Author(basic("a"), {})
@@ -1623,6 +1639,8 @@ def test_the_command_recovers(disk: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout == "1.0.0\n"
     assert (disk / LOCK).read_bytes() == lock
+    assert "git tag" not in done.stderr
+    assert 'git commit --message "Recover deck.lock"' in done.stderr
 
 
 def test_the_command_says_that_nothing_changed(disk: Path) -> None:
