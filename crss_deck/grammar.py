@@ -299,6 +299,12 @@ def markdown_it_parser() -> MarkdownIt:
     return md
 
 
+def read_alike(first: str, second: str) -> bool:
+    """Whether two texts are the same in plain CommonMark."""
+    plain = MarkdownIt("commonmark")
+    return bool(plain.render(first) == plain.render(second))
+
+
 def grammar_versions() -> dict[str, str]:
     """The versions of what parses Markdown, by package."""
     return {

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 
-from markdown_it import MarkdownIt
-
+from crss_deck.grammar import read_alike
 from crss_deck.identity import note_guid
 from crss_deck.lowering import NAME, escape, escape_prose
 from crss_deck.manifest import Manifest
@@ -134,11 +133,9 @@ def _description(deck: Deck, version: str) -> str:
     """The deck's overview page: the author's Markdown, and a line with version and origin."""
     about = _about(deck.manifest, version, str)
     escaped = _about(deck.manifest, version, _escaped)
-    if escaped != about:
-        markdown = MarkdownIt("commonmark")
-        # Where it reads the same it stays, so that released descriptions do.
-        if markdown.render(escaped) != markdown.render(about):
-            about = escaped
+    # Where it reads the same it stays, so that released descriptions do.
+    if escaped != about and not read_alike(escaped, about):
+        about = escaped
     own = deck.description.text.strip() if deck.description else ""
     return "\n\n".join(filter(None, (own, about)))
 

@@ -367,11 +367,3 @@ def test_a_folder_that_is_gone(folder: Path) -> None:
     done = in_a_gone_folder("build", str(folder / "source"), "-o", str(folder / "new"))
     assert done.returncode == 0
     assert sorted(files(folder / "new")) == NAMES
-
-
-def test_litter_of_others_stays(folder: Path) -> None:
-    """Only our own temporary files are swept."""
-    (folder / "out" / f"{PREFIX}0123.tmp").write_bytes(b"litter of a killed build")
-    (folder / "out" / "mine.tmp").write_bytes(b"mine")
-    build_deck(folder / "source", folder / "out", clock=CLOCK)
-    assert sorted(files(folder / "out")) == sorted([*NAMES, "mine.tmp"])

@@ -604,6 +604,26 @@ def test_a_comment_that_decides_what_markup_is() -> None:
     assert author.statuses() == {"note": Status.CHANGED}
 
 
+def test_front_matter_that_is_not_there_is_not_blamed() -> None:
+    """A file whose notes all changed, and that has neither front matter nor headings."""
+    author = Author(basic("a") + basic("b"), {})
+    author.release()
+    author.edit("Is a a", "Was a a")
+    author.edit("Is b a", "Was b a")
+    assert author.plan().notices == ("2 of 2 notes changed, 2 of them in notes.md",)
+
+
+def test_the_changelog_after_newer_tools_alone() -> None:
+    """Learners are not told of changes that are not there."""
+    author = released()
+    with tools(1):
+        plan = author.plan()
+        assert author.history().with_status(Status.HELD)
+    (change,) = plan.changes
+    assert change.kind is Kind.OTHER
+    assert change.text.startswith("nothing that you would see")
+
+
 def test_a_comment_at_the_end_of_a_line() -> None:
     """It leaves no second blank behind."""
     author = Author(basic("note", answer="China\nand India"))
@@ -1592,6 +1612,16 @@ def test_the_command_names_what_it_wrote(disk: Path) -> None:
     done = run("release", cwd=disk.parent)
     assert f"\nwritten: {MANIFEST}, {CHANGELOG}, {LOCK}; read" in done.stderr
     assert add in done.stderr
+
+
+def test_the_command_in_a_folder_that_looks_like_an_option(disk: Path) -> None:
+    """The commands that it prints name a folder, not an option."""
+    change(disk, "of all", "of some")
+    disk = disk.rename(disk.parent / "-deck")
+    done = run("release", "--", "-deck", cwd=disk.parent)
+    assert done.returncode == 0, done.stderr
+    assert "git add ./-deck/deck.toml" in done.stderr
+    assert "crss-deck build ./-deck --locked" in done.stderr
 
 
 def test_the_command_dates_by_the_clock(disk: Path) -> None:
