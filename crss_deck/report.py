@@ -108,20 +108,28 @@ SHOWN_OF_MANY = 3
 def full_report(
     diagnostics: Iterable[Diagnostic], *, color: bool = False, width: int | None = None
 ) -> Iterator[str]:
-    """Every finding as `full` has it; of a rule that fires fifty times in a file, the first few."""
+    """Every finding as `full` has it; of a rule that fires fifty times in a file, the first few.
+
+    Findings about whole files, such as those that nothing uses, count as if in one.
+    """
+
+    def group_of(diagnostic: Diagnostic) -> tuple[str, str]:
+        return diagnostic.source.path if diagnostic.span else "", diagnostic.rule.name
+
     diagnostics = list(diagnostics)
-    counts = Counter((d.source.path, d.rule.name) for d in diagnostics)
+    counts = Counter(map(group_of, diagnostics))
     seen: Counter[tuple[str, str]] = Counter()
     for diagnostic in diagnostics:
-        group = diagnostic.source.path, diagnostic.rule.name
+        group = group_of(diagnostic)
         seen[group] += 1
         if counts[group] < MANY or seen[group] <= SHOWN_OF_MANY:
             yield full(diagnostic, color=color, width=width)
         if counts[group] >= MANY and seen[group] == SHOWN_OF_MANY:
             rule = diagnostic.rule
             head = _Paint(color)(_SEVERITY_COLOR[rule.severity], f"{rule.severity}[{rule.name}]")
+            where = f" in {place(diagnostic, False)}" if diagnostic.span else ""
             yield (
-                f"{head}: {counts[group] - SHOWN_OF_MANY} more in {place(diagnostic, False)}"
+                f"{head}: {counts[group] - SHOWN_OF_MANY} more{where}"
                 " (--output-format concise lists all)"
             )
 

@@ -117,6 +117,18 @@ def test_many_of_one_rule_are_grouped(count: int) -> None:
     )
 
 
+def test_many_files_of_one_fault_are_grouped() -> None:
+    """As when the folder of a deck holds what is none of it."""
+    files = {f"{number}.txt": b"" for number in range(MANY + 7)}
+    result = compile_deck(
+        small_deck({"notes.md": "Q: a\n\nA: b\n<!-- id: a -->\n", **files}), clock=10**9
+    )
+    shown = list(full_report(result.diagnostics))
+    assert sum("unused-file" in each for each in shown) == SHOWN_OF_MANY + 1
+    assert shown[-1].startswith("warning[unused-file]: ")
+    assert shown[-1].endswith("more (--output-format concise lists all)")
+
+
 def test_machines_get_all_of_many(folder: Path) -> None:
     """Only the full format groups."""
     notes = "".join(f"Q: {n}\n\nA:\n<!-- id: n{n} -->\n\n" for n in range(MANY))
